@@ -1,0 +1,307 @@
+"""wakeful.toml: what a library is told once, checked and typed."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from wakeful.model.errors import BadConfig, NoLibrary
+from wakeful.model.subject import LightSchedule
+
+CONFIG_NAME = "wakeful.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lab(_Section):
+    """Where and how the lab records."""
+
+    time_zone: str = Field("UTC", description="IANA name of the lab's time zone")
+    mains_hz: Literal[50, 60] = Field(50, description="Frequency of the mains, Hz")
+    lights_on: time | None = Field(None, description="Local time; zeitgeber time 0")
+    lights_off: time | None = Field(None, description="Local time")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            near = [z for z in available_timezones() if value.lower() in z.lower()][:3]
+            hint = f" (did you mean {', '.join(sorted(near))}?)" if near and value else ""
+            raise ValueError(f"{value!r} is not an IANA time zone{hint}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _both_lights(self) -> Self:
+        if (self.lights_on is None) != (self.lights_off is None):
+            raise ValueError("give both lights_on and lights_off, or neither")
+        if self.lights_on is not None and self.lights_on == self.lights_off:
+            raise ValueError("lights_on and lights_off are the same time")
+        return self
+
+    @property
+    def light(self) -> LightSchedule | None:
+        """The light schedule, if the lab has said it."""
+        if self.lights_on is None or self.lights_off is None:
+            return None
+        return LightSchedule(on=self.lights_on, off=self.lights_off)
+
+
+class Work(_Section):
+    """How a recording is cut and taken in."""
+
+    block_s: Annotated[float, Field(gt=0)] = Field(
+        3600.0, description="Unit of work, seconds from the session's start"
+    )
+    epoch_s: Annotated[float, Field(gt=0)] = Field(4.0, description="Scoring epoch, seconds")
+    transfer: Literal["mirror", "in-place"] = Field(
+        "mirror", description="Copy raw data into the library, or hash it where it is"
+    )
+    settle_s: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="A recording younger than this is taken to be still growing, seconds"
+    )
+
+    @model_validator(mode="after")
+    def _whole_epochs(self) -> Self:
+        epochs = self.block_s / self.epoch_s
+        if abs(epochs - round(epochs)) > 1e-9:
+            raise ValueError(
+                f"block_s ({self.block_s:g}) must be a whole number of epochs of "
+                f"epoch_s ({self.epoch_s:g})"
+            )
+        return self
+
+
+class Executor(_Section):
+    """Where the work runs."""
+
+    kind: Literal["local"] = Field("local", description="Worker processes on this machine")
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(2, description="Jobs at one time")
+    attempts: Annotated[int, Field(ge=1, le=20)] = Field(
+        3, description="How often a job that died is started before it counts as failed"
+    )
+    poll_s: Annotated[float, Field(gt=0)] = Field(
+        15.0, description="Pause between passes of `wakeful run`, seconds"
+    )
+
+
+class Folders(_Section):
+    """Where things are; relative paths count from the library's folder."""
+
+    database: Path = Field(Path("wakeful.sqlite"), description="SQLite file; on a local disk")
+    raw: Path = Field(Path("raw"), description="Mirrored recordings and their manifests")
+    results: Path = Field(Path("results"), description="Artefacts, named by what made them")
+    jobs: Path = Field(Path("jobs"), description="Job files, progress, exit codes")
+    published: Path = Field(Path("published"), description="Figures and reports for people")
+
+
+class Config(_Section):
+    """All of wakeful.toml."""
+
+    lab: Lab = Lab()
+    work: Work = Work()
+    executor: Executor = Executor()
+    folders: Folders = Folders()
+    parameters: dict[str, dict[str, dict[str, Any]]] = Field(
+        default_factory=dict, description="Parameter sets: [parameters.SET.STEP] field = value"
+    )
+
+
+class Library:
+    """A folder with a wakeful.toml, and where everything in it lies.
+
+    Parameters
+    ----------
+    root : the folder
+    config : its wakeful.toml
+    """
+
+    def __init__(self, root: Path, config: Config) -> None:
+        self.root = root.resolve()
+        self.config = config
+
+    def __repr__(self) -> str:
+        return f"Library({str(self.root)!r})"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.root / self.config.folders.database
+
+    @property
+    def raw(self) -> Path:
+        """Mirrored recordings."""
+        return self.root / self.config.folders.raw
+
+    @property
+    def results(self) -> Path:
+        """Artefacts."""
+        return self.root / self.config.folders.results
+
+    @property
+    def jobs(self) -> Path:
+        """Job files."""
+        return self.root / self.config.folders.jobs
+
+    @property
+    def published(self) -> Path:
+        """Figures and reports."""
+        return self.root / self.config.folders.published
+
+    def parameter_sets(self) -> tuple[str, ...]:
+        """Names of the parameter sets; "default" is always there."""
+        return tuple(dict.fromkeys(("default", *self.config.parameters)))
+
+    def parameters(self, name: str) -> dict[str, dict[str, Any]]:
+        """Step -> field -> value of a parameter set.
+
+        Raises
+        ------
+        BadConfig
+            There is no such set.
+        """
+        if name not in self.parameter_sets():
+            raise BadConfig(
+                f"there is no parameter set {name!r}",
+                where=str(self.root / CONFIG_NAME),
+                remedy=f"use one of {', '.join(self.parameter_sets())}",
+            )
+        return self.config.parameters.get(name, {})
+
+
+def read_config(path: Path) -> Config:
+    """Read a wakeful.toml.
+
+    Raises
+    ------
+    BadConfig
+        Names every bad field at once.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(
+            f"can't be read ({error})", where=str(path), remedy="check the file and its permissions"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(
+            f"is not valid TOML: {error}", where=str(path), remedy="correct the line it names"
+        ) from error
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in e['loc']) or 'file'}: {_plain(e)}"
+            for e in error.errors()
+        ]
+        raise BadConfig(
+            " | ".join(problems), where=str(path), remedy="correct these fields"
+        ) from error
+
+
+def _plain(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "is not known here"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def open_library(path: Path | str | None = None) -> Library:
+    """The library at `path`, or the nearest one at or above the working directory.
+
+    Raises
+    ------
+    NoLibrary
+        There is none.
+    BadConfig
+        Its wakeful.toml can't be used.
+    """
+    if path is not None:
+        root = Path(path).expanduser().resolve()
+        if not (root / CONFIG_NAME).is_file():
+            raise NoLibrary(
+                f"there is no {CONFIG_NAME} here",
+                where=str(root),
+                remedy=f"make a library with `wakeful init {root}`",
+            )
+        return Library(root, read_config(root / CONFIG_NAME))
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return Library(folder, read_config(folder / CONFIG_NAME))
+    raise NoLibrary(
+        f"no {CONFIG_NAME} here or in any folder above",
+        where=str(here),
+        remedy="give --library PATH, or make a library with `wakeful init LIBRARY`",
+    )
+
+
+TEMPLATE = """\
+# A Wakeful library. Every field may be left out; the values shown are in force.
+
+[lab]
+time_zone = "{time_zone}"    # IANA name, e.g. "Europe/Berlin"
+mains_hz = {mains_hz}             # 50 or 60
+{lights}
+[work]
+block_s = {block_s:g}          # unit of work, seconds from the session's start
+epoch_s = {epoch_s:g}             # scoring epoch, seconds
+transfer = "{transfer}"     # or "in-place": raw data stays where it is and is only hashed
+settle_s = {settle_s:g}           # a recording touched more recently is still growing
+
+[executor]
+kind = "local"
+workers = {workers}
+
+# A parameter set that a row can name; see `wakeful steps` for the parameters.
+# [parameters.narrow-theta.band_power]
+# theta_hz = [6.0, 8.0]
+"""
+
+
+def write_library(root: Path, config: Config) -> Library:
+    """Make a new library: wakeful.toml and its folders.
+
+    Raises
+    ------
+    BadConfig
+        There is one already.
+    """
+    path = root / CONFIG_NAME
+    if path.exists():
+        raise BadConfig(
+            "there is a library here already",
+            where=str(path),
+            remedy="use it as it is, or choose another folder",
+        )
+    lab, work = config.lab, config.work
+    if lab.light is None:
+        lights = '# lights_on = "07:00"    # local time; zeitgeber time 0\n# lights_off = "19:00"\n'
+    else:
+        lights = f'lights_on = "{lab.lights_on:%H:%M}"\nlights_off = "{lab.lights_off:%H:%M}"\n'
+    root.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        TEMPLATE.format(
+            time_zone=lab.time_zone,
+            mains_hz=lab.mains_hz,
+            lights=lights,
+            block_s=work.block_s,
+            epoch_s=work.epoch_s,
+            transfer=work.transfer,
+            settle_s=work.settle_s,
+            workers=config.executor.workers,
+        ),
+        encoding="utf-8",
+    )
+    library = Library(root, read_config(path))
+    for folder in (library.raw, library.results, library.jobs, library.published):
+        folder.mkdir(parents=True, exist_ok=True)
+    return library

@@ -1,0 +1,1 @@
+"""Frozen nouns, protocols and errors; imports nothing else of Wakeful."""

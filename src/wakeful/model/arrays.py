@@ -1,0 +1,268 @@
+"""Samples of several channels that may be far larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeful.model.errors import BadRecording
+from wakeful.model.subject import Channel
+from wakeful.model.time import Interval, Span
+
+Samples = NDArray[Any]
+"""(n_channels, n_samples) of the source's own type, mostly int16."""
+
+
+class ArraySource(Protocol):
+    """Samples that can be read in pieces, any piece at any time, from any thread."""
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """In the order of the rows that `read` gives."""
+        ...
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """In order of time, never overlapping; sample numbers grow from span to span."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of a sample."""
+        ...
+
+    def read(self, first_sample: int, out: Samples, rows: Sequence[int] | None = None) -> None:
+        """Fill `out` with consecutive samples of one span.
+
+        Parameters
+        ----------
+        first_sample : number of the first sample wanted
+        out : (n_rows, n_samples), of `dtype`; filled
+        rows : which channels, all where None
+
+        Raises
+        ------
+        BadRecording
+            The samples asked for are not all in one span.
+        """
+        ...
+
+
+class ArraySink(Protocol):
+    """Takes consecutive pieces of a new array and gives it back as a source."""
+
+    def open(
+        self, channels: tuple[Channel, ...], spans: tuple[Span, ...], dtype: np.dtype[Any]
+    ) -> None:
+        """Say what is going to be written."""
+        ...
+
+    def write(self, first_sample: int, samples: Samples) -> None:
+        """Write (n_channels, n_samples) of one span; pieces may come in any order."""
+        ...
+
+    def finish(self) -> ArraySource:
+        """All is written."""
+        ...
+
+
+def find_span(spans: tuple[Span, ...], first_sample: int, n_samples: int) -> int:
+    """Index of the span that holds the samples.
+
+    Raises
+    ------
+    BadRecording
+        No single span holds them all.
+    """
+    for index, span in enumerate(spans):
+        if span.first_sample <= first_sample and first_sample + n_samples <= span.stop_sample:
+            return index
+    raise BadRecording(
+        f"samples {first_sample} to {first_sample + n_samples} are not all in one span",
+        remedy="ask for samples of one gap-free span at a time",
+    )
+
+
+class MemorySource:
+    """Samples held in memory, or memory-mapped.
+
+    Parameters
+    ----------
+    samples : (n_channels, n_samples); column 0 is sample number `first_sample`
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        channels: tuple[Channel, ...],
+        spans: tuple[Span, ...],
+        first_sample: int = 0,
+    ) -> None:
+        self._samples = samples
+        self._first_sample = first_sample
+        self.channels = channels
+        self.spans = spans
+        self.dtype = samples.dtype
+
+    def read(self, first_sample: int, out: Samples, rows: Sequence[int] | None = None) -> None:
+        """See `ArraySource.read`."""
+        find_span(self.spans, first_sample, out.shape[1])
+        start = first_sample - self._first_sample
+        piece = self._samples[:, start : start + out.shape[1]]
+        out[...] = piece if rows is None else piece[list(rows)]
+
+
+class MemorySink:
+    """An `ArraySink` for small arrays and for work without a library."""
+
+    def __init__(self) -> None:
+        self._samples: Samples | None = None
+        self._channels: tuple[Channel, ...] = ()
+        self._spans: tuple[Span, ...] = ()
+
+    def open(
+        self, channels: tuple[Channel, ...], spans: tuple[Span, ...], dtype: np.dtype[Any]
+    ) -> None:
+        """See `ArraySink.open`."""
+        self._channels, self._spans = channels, spans
+        n_samples = (spans[-1].stop_sample - spans[0].first_sample) if spans else 0
+        self._samples = np.zeros((len(channels), n_samples), dtype)
+
+    def write(self, first_sample: int, samples: Samples) -> None:
+        """See `ArraySink.write`."""
+        if self._samples is None:
+            raise RuntimeError("MemorySink.write before open")
+        find_span(self._spans, first_sample, samples.shape[1])
+        start = first_sample - self._spans[0].first_sample
+        self._samples[:, start : start + samples.shape[1]] = samples
+
+    def finish(self) -> MemorySource:
+        """See `ArraySink.finish`."""
+        if self._samples is None:
+            raise RuntimeError("MemorySink.finish before open")
+        first_sample = self._spans[0].first_sample if self._spans else 0
+        return MemorySource(self._samples, self._channels, self._spans, first_sample)
+
+
+class JoinedSource:
+    """Several sources one after the other; spans that continue each other become one.
+
+    Samples are numbered anew from 0, without holes.
+    """
+
+    def __init__(self, parts: Sequence[ArraySource]) -> None:
+        if not parts:
+            raise ValueError("JoinedSource needs at least one part")
+        names = [tuple(c.name for c in part.channels) for part in parts]
+        if len(set(names)) > 1:
+            raise BadRecording(
+                "blocks of one recording hold different channels",
+                where=" / ".join(",".join(n) for n in dict.fromkeys(names)),
+                remedy="convert the recording again with one channels file",
+            )
+        self.channels = parts[0].channels
+        self.dtype = np.result_type(*(part.dtype for part in parts))
+        # Where each piece lies: number in the whole, source, number in the source, length.
+        self._pieces: list[tuple[int, ArraySource, int, int]] = []
+        spans: list[Span] = []
+        total = 0
+        for part in parts:
+            for span in part.spans:
+                self._pieces.append((total, part, span.first_sample, span.n_samples))
+                last = spans[-1] if spans else None
+                if last is not None and _continues(last, span):
+                    spans[-1] = Span(
+                        last.start_s,
+                        last.n_samples + span.n_samples,
+                        last.rate_hz,
+                        last.first_sample,
+                    )
+                else:
+                    spans.append(Span(span.start_s, span.n_samples, span.rate_hz, total))
+                total += span.n_samples
+        self.spans = tuple(spans)
+
+    def read(self, first_sample: int, out: Samples, rows: Sequence[int] | None = None) -> None:
+        """See `ArraySource.read`."""
+        find_span(self.spans, first_sample, out.shape[1])
+        stop_sample = first_sample + out.shape[1]
+        for start, part, source_first, n_samples in self._pieces:
+            a, b = max(first_sample, start), min(stop_sample, start + n_samples)
+            if a < b:
+                target = out[:, a - first_sample : b - first_sample]
+                part.read(source_first + a - start, target, rows)
+
+
+def _continues(last: Span, span: Span) -> bool:
+    """Whether `span` is the next piece of `last`: half a sample apart at most."""
+    return (
+        abs(span.start_s - last.stop_s) * span.rate_hz < 0.5
+        and abs(span.rate_hz - last.rate_hz) < 1e-6 * last.rate_hz
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Lfp:
+    """Local field potential (and EEG, EMG) of one stretch of a session."""
+
+    samples: ArraySource
+    rate_hz: float
+    """Nominal rate; each span carries the rate that was fitted."""
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """In the order of the rows."""
+        return self.samples.channels
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The gap-free stretches."""
+        return self.samples.spans
+
+    def read_uv(
+        self, first_sample: int, n_samples: int, rows: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Consecutive samples of one span, (n_rows, n_samples), microvolts."""
+        chosen = range(len(self.channels)) if rows is None else rows
+        stored = np.empty((len(chosen), n_samples), self.samples.dtype)
+        self.samples.read(first_sample, stored, rows)
+        gain = np.array([self.channels[i].gain_uv for i in chosen], np.float32)
+        offset = np.array([self.channels[i].offset_uv for i in chosen], np.float32)
+        return stored.astype(np.float32) * gain[:, None] + offset[:, None]
+
+    @classmethod
+    def join(cls, parts: Sequence[Lfp]) -> Lfp:
+        """One LFP from consecutive blocks; nothing is copied."""
+        return cls(JoinedSource([part.samples for part in parts]), parts[0].rate_hz)
+
+
+def iterate_epochs(
+    spans: tuple[Span, ...], interval: Interval, epoch_s: float
+) -> Iterator[tuple[int, float, Span | None, int]]:
+    """Epochs that start in `interval`: (number in the interval, start_s, span, first sample).
+
+    Epochs are counted from the session's start. Span is None where the epoch touches a gap; the
+    first sample is then -1.
+    """
+    slack = 1e-6
+    number = int(np.ceil(interval.start_s / epoch_s - slack))
+    stop = int(np.ceil(interval.stop_s / epoch_s - slack))
+    position = 0
+    for i, epoch in enumerate(range(number, stop)):
+        start_s = epoch * epoch_s
+        while position < len(spans) and spans[position].stop_s <= start_s:
+            position += 1
+        span = spans[position] if position < len(spans) else None
+        if span is not None:
+            offset = span.offset_at(start_s)
+            n_samples = round(epoch_s * span.rate_hz)
+            early = start_s < span.start_s - 1.001 / span.rate_hz
+            if early or offset + n_samples > span.n_samples + 1:
+                span = None
+            else:
+                offset = max(0, min(offset, span.n_samples - n_samples))
+        yield i, start_s, span, -1 if span is None else span.first_sample + offset

@@ -1,0 +1,188 @@
+"""Results with one row per epoch (or any other bin of time): what steps hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from enum import IntEnum
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeful.model.time import Interval
+
+Floats = NDArray[np.float32]
+Times = NDArray[np.float64]
+
+PER_ROW = {"rows": True}
+"""Metadata of a field whose first axis is the row (epoch)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rows:
+    """A table in order of time: fields marked `PER_ROW` have one entry a row."""
+
+    start_s: Times = field(metadata=PER_ROW)
+    """(n_rows,) start of each row, seconds from the session's start."""
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.start_s)
+
+    def cut(self, interval: Interval) -> Self:
+        """The rows that start in `interval`."""
+        start, stop = np.searchsorted(self.start_s, [interval.start_s, interval.stop_s])
+        return self._with_rows(lambda values: values[start:stop])
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """One table from consecutive ones; what is not per row must be the same in all."""
+        if not parts:
+            raise ValueError(f"{cls.__name__}.join needs at least one part")
+        first = parts[0]
+        for part in parts[1:]:
+            for f in fields(first):
+                a, b = getattr(first, f.name), getattr(part, f.name)
+                if not f.metadata.get("rows") and not _same(a, b):
+                    raise ValueError(
+                        f"{cls.__name__}.join: {f.name} differs between parts: {a!r} and {b!r}"
+                    )
+        joined = {
+            f.name: np.concatenate([getattr(part, f.name) for part in parts])
+            for f in fields(first)
+            if f.metadata.get("rows")
+        }
+        return replace(first, **joined)
+
+    def _with_rows(self, change: Any) -> Self:
+        return replace(
+            self,
+            **{
+                f.name: change(getattr(self, f.name))
+                for f in fields(self)
+                if f.metadata.get("rows")
+            },
+        )
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True))
+    return a == b
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Spectrogram(Rows):
+    """Power spectral density per epoch and region; NaN where an epoch touches a gap."""
+
+    power_uv2_per_hz: Floats = field(metadata=PER_ROW)
+    """(n_epochs, n_regions, n_frequencies), one-sided."""
+    frequency_hz: Times
+    """(n_frequencies,)"""
+    regions: tuple[str, ...]
+    channels: tuple[tuple[str, ...], ...]
+    """The channels that each region's power is the median of."""
+    epoch_s: float
+    method: str
+    """For example "multitaper, 3 tapers, half bandwidth 1 Hz"."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BandPower(Rows):
+    """Power per epoch, region and frequency band; NaN where an epoch touches a gap."""
+
+    power_uv2: Floats = field(metadata=PER_ROW)
+    """(n_epochs, n_regions, n_bands); NaN too for a band the recording's rate can't show."""
+    regions: tuple[str, ...]
+    bands: tuple[str, ...]
+    edges_hz: tuple[tuple[float, float], ...]
+    epoch_s: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LfpEmg(Rows):
+    """Muscle tone read from the LFP: correlation of 300-600 Hz between distant channels."""
+
+    correlation: Floats = field(metadata=PER_ROW)
+    """(n_bins,) mean over pairs of channels, -1 to 1; NaN in gaps and where unavailable."""
+    bin_s: float
+    channels: tuple[str, ...]
+    """The channels compared; empty where unavailable."""
+    unavailable: str = ""
+    """Why there is none, "" where there is."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MuscleTone(Rows):
+    """Muscle tone per epoch, from EMG channels and from the LFP."""
+
+    emg_uv: Floats = field(metadata=PER_ROW)
+    """(n_epochs,) root mean square of the EMG; NaN in gaps and where there is no EMG."""
+    lfp_emg: Floats = field(metadata=PER_ROW)
+    """(n_epochs,) mean LFP-derived EMG (correlation); NaN in gaps and where unavailable."""
+    emg_channels: tuple[str, ...]
+    emg_band_hz: tuple[float, float]
+    epoch_s: float
+    lfp_emg_unavailable: str = ""
+
+
+class State(IntEnum):
+    """Vigilance state of an epoch."""
+
+    NO_DATA = -1
+    AWAKE = 0
+    UNCLASSIFIED = 1
+    NREM = 2
+    REM = 3
+
+    @property
+    def label(self) -> str:
+        """As written on figures and in tables."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    State.NO_DATA: "no data",
+    State.AWAKE: "awake",
+    State.UNCLASSIFIED: "unclassified",
+    State.NREM: "NREM",
+    State.REM: "REM",
+}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Hypnogram(Rows):
+    """State per epoch, as decided epoch by epoch and as smoothed."""
+
+    raw_state: NDArray[np.int8] = field(metadata=PER_ROW)
+    """(n_epochs,) before smoothing: short awakenings are findings, not noise."""
+    state: NDArray[np.int8] = field(metadata=PER_ROW)
+    """(n_epochs,) values of `State`."""
+    confidence: Floats = field(metadata=PER_ROW)
+    """(n_epochs,) 0 to 1; NaN where there is no data."""
+    epoch_s: float
+    scorer: str
+    """Which scorer, with its version."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know: which signals were used, thresholds found, what was missing."""
+
+    def minutes(self) -> dict[State, float]:
+        """Minutes in each state, after smoothing."""
+        return {s: float(np.sum(self.state == s)) * self.epoch_s / 60 for s in State}
+
+    def bouts(self) -> list[tuple[State, Interval]]:
+        """Runs of one state, in order; a hole in time ends a bout."""
+        if self.n_rows == 0:
+            return []
+        contiguous = np.isclose(np.diff(self.start_s), self.epoch_s)
+        edges = np.flatnonzero((np.diff(self.state) != 0) | ~contiguous) + 1
+        starts, stops = np.r_[0, edges], np.r_[edges, self.n_rows]
+        return [
+            (
+                State(int(self.state[a])),
+                Interval(float(self.start_s[a]), float(self.start_s[b - 1]) + self.epoch_s),
+            )
+            for a, b in zip(starts, stops, strict=True)
+        ]

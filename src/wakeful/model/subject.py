@@ -1,0 +1,148 @@
+"""The animal, the session and its channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from wakeful.model.time import Day, Interval
+
+
+class ChannelKind(StrEnum):
+    """What a channel records."""
+
+    LFP = "lfp"
+    EEG = "eeg"
+    EMG = "emg"
+    TTL = "ttl"
+    OTHER = "other"
+
+    @property
+    def is_brain(self) -> bool:
+        """Whether rhythms of the brain are read from it."""
+        return self in (ChannelKind.LFP, ChannelKind.EEG)
+
+
+UNKNOWN_REGION = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """One channel of a recording. Microvolts = `gain_uv` * sample + `offset_uv`."""
+
+    name: str
+    region: str = UNKNOWN_REGION
+    """Brain area, or "unknown"."""
+    kind: ChannelKind = ChannelKind.LFP
+    reference: str = "unknown"
+    gain_uv: float = 1.0
+    """Microvolts per step of the stored number, with the sign that undoes an inverted input."""
+    offset_uv: float = 0.0
+    polarity: int = 1
+    """-1 where the acquisition inverted the input (`gain_uv` already undoes it)."""
+    highpass_hz: float | None = None
+    """Hardware high-pass corner; None where the file does not say."""
+    lowpass_hz: float | None = None
+    x_mm: float | None = None
+    y_mm: float | None = None
+    z_mm: float | None = None
+    subject: str = ""
+    """Whose channel it is, where several animals share one recording."""
+    notes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """An animal."""
+
+    identifier: str
+    species: str = "unknown"
+    sex: str = "unknown"
+    genotype: str = "unknown"
+    birth: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LightSchedule:
+    """When the lights are on, local time. Zeitgeber time 0 is lights on."""
+
+    on: time = time(7, 0)
+    off: time = time(19, 0)
+
+    def is_on(self, local: time) -> bool:
+        """Whether the lights are on at a local time of day."""
+        if self.on <= self.off:
+            return self.on <= local < self.off
+        return local >= self.on or local < self.off
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One recording of one subject, minutes to weeks long."""
+
+    name: str
+    """Folder-safe; unique within the subject."""
+    subject: Subject
+    start_utc: datetime | None
+    """When the first sample was taken; None where the files do not say."""
+    duration_s: float
+    """From the first sample to the end of the last span."""
+    time_zone: str = "UTC"
+    """IANA name."""
+    light: LightSchedule | None = None
+    mains_hz: float = 50.0
+    epoch_s: float = 4.0
+    """Scoring epochs are counted from the session's start."""
+    block_s: float = 3600.0
+    """Blocks are counted from the session's start; a multiple of `epoch_s`."""
+
+    @property
+    def interval(self) -> Interval:
+        """The whole session."""
+        return Interval(0.0, self.duration_s)
+
+    @property
+    def start_local(self) -> datetime | None:
+        """The start on the lab's clock."""
+        if self.start_utc is None:
+            return None
+        return self.start_utc.astimezone(ZoneInfo(self.time_zone))
+
+    def blocks(self) -> tuple[Interval, ...]:
+        """The session's blocks; the last one ends with the session."""
+        n_blocks = max(1, -int(-self.duration_s // self.block_s))
+        return tuple(
+            Interval(i * self.block_s, min((i + 1) * self.block_s, self.duration_s))
+            for i in range(n_blocks)
+        )
+
+    def days(self) -> tuple[Day, ...]:
+        """The local calendar days that the session touches.
+
+        A session whose start is unknown has days of 24 h counted from its first sample; their
+        dates start at 0001-01-01 and mean nothing.
+        """
+        if self.start_utc is None:
+            n_days = max(1, -int(-self.duration_s // 86_400))
+            return tuple(
+                Day(date.min + timedelta(days=i), i, Interval(i * 86_400.0, (i + 1) * 86_400.0))
+                for i in range(n_days)
+            )
+        zone = ZoneInfo(self.time_zone)
+        first = self.start_utc.astimezone(zone).date()
+        days: list[Day] = []
+        while True:
+            number = len(days)
+            midnight = [
+                datetime.combine(first + timedelta(days=number + i), time(), tzinfo=zone)
+                for i in (0, 1)
+            ]
+            # Subtraction within one zone ignores changes of the clocks: go through UTC.
+            start_s, stop_s = (
+                (m.astimezone(ZoneInfo("UTC")) - self.start_utc).total_seconds() for m in midnight
+            )
+            if days and start_s >= self.duration_s:
+                return tuple(days)
+            days.append(Day(midnight[0].date(), number, Interval(start_s, stop_s)))

@@ -1,0 +1,111 @@
+"""Intervals, spans, days and their accounting."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wakeful.model.subject import LightSchedule, Session, Subject
+from wakeful.model.time import Interval, Quarantine, Span, account_for, cut_spans
+
+
+def make_session(start: datetime | None, duration_s: float, zone: str = "UTC") -> Session:
+    return Session(
+        name="s",
+        subject=Subject(identifier="M1"),
+        start_utc=start,
+        duration_s=duration_s,
+        time_zone=zone,
+    )
+
+
+def test_interval_intersection_is_empty_where_nothing_is_shared():
+    assert Interval(0, 1).intersect(Interval(2, 3)).duration_s == 0
+    assert Interval(0, 5).intersect(Interval(2, 3)) == Interval(2, 3)
+
+
+@given(
+    st.floats(0, 1e6),
+    st.integers(1, 10_000),
+    st.sampled_from([250.0, 999.99, 1000.0, 31_999.7]),
+    st.lists(st.floats(-10, 50), min_size=1, max_size=6),
+)
+def test_cuts_of_a_span_take_every_sample_once(start_s, n_samples, rate_hz, cuts):
+    span = Span(start_s, n_samples, rate_hz, 17)
+    edges = [start_s - 100, *sorted(start_s + c for c in cuts), start_s + 1e6]
+    parts = [
+        part
+        for a, b in itertools.pairwise(edges)
+        if (part := span.cut(Interval(a, b))) is not None
+    ]
+    assert parts[0].first_sample == 17
+    assert parts[-1].stop_sample == span.stop_sample
+    for a, b in itertools.pairwise(parts):
+        assert a.stop_sample == b.first_sample
+        assert b.start_s == pytest.approx(a.stop_s, abs=1e-6)
+
+
+def test_a_sample_at_the_edge_belongs_to_the_later_part():
+    span = Span(0.0, 100, 10.0, 0)
+    first, second = span.cut(Interval(0, 5)), span.cut(Interval(5, 10))
+    assert first is not None
+    assert first.n_samples == 50
+    assert second is not None
+    assert second.start_s == 5.0
+
+
+def test_cut_spans_leaves_out_what_is_elsewhere():
+    spans = (Span(0, 10, 1.0, 0), Span(20, 10, 1.0, 10))
+    assert cut_spans(spans, Interval(22, 25)) == (Span(22, 3, 1.0, 12),)
+
+
+@pytest.mark.parametrize(
+    ("start", "zone", "hours"),
+    [
+        (datetime(2026, 3, 28, 12, tzinfo=UTC), "Europe/Berlin", [24, 23, 24]),
+        (datetime(2026, 10, 24, 12, tzinfo=UTC), "Europe/Berlin", [24, 25, 24]),
+        (datetime(2026, 4, 4, 0, tzinfo=UTC), "Australia/Lord_Howe", [24, 24.5, 24]),
+        (datetime(2026, 10, 3, 0, tzinfo=UTC), "Australia/Lord_Howe", [24, 23.5, 24]),
+    ],
+)
+def test_days_have_their_real_length_when_the_clocks_change(start, zone, hours):
+    days = make_session(start, 2 * 86_400, zone).days()
+    assert [day.length_s / 3600 for day in days] == hours
+    for a, b in itertools.pairwise(days):
+        assert a.interval.stop_s == b.interval.start_s
+    assert days[0].interval.start_s <= 0 < days[0].interval.stop_s
+
+
+def test_days_of_an_unknown_start_are_24_hours_from_the_first_sample():
+    days = make_session(None, 30 * 3600).days()
+    assert [d.interval for d in days] == [Interval(0, 86_400), Interval(86_400, 172_800)]
+
+
+def test_accounting_adds_up_and_knows_gaps_and_quarantine():
+    spans = (Span(0, 100, 1.0, 0), Span(150, 50, 1.0, 100))
+    account = account_for(
+        Interval(-50, 250), Interval(0, 200), spans, (Quarantine(Interval(90, 160), "x"),)
+    )
+    assert account.gap_s == 50
+    assert account.quarantined_s == 20
+    assert account.recorded_s == 130
+    assert account.outside_s == 100
+    assert account.length_s == 300
+
+
+def test_blocks_end_with_the_session():
+    session = make_session(None, 7300.0)
+    assert session.blocks() == (Interval(0, 3600), Interval(3600, 7200), Interval(7200, 7300))
+
+
+def test_light_schedule_over_midnight():
+    night = LightSchedule(
+        on=datetime(2026, 1, 1, 19).time(),  # noqa: DTZ001 -- a time of day
+        off=datetime(2026, 1, 1, 7).time(),  # noqa: DTZ001
+    )
+    assert night.is_on(datetime(2026, 1, 1, 23).time())  # noqa: DTZ001
+    assert not night.is_on(datetime(2026, 1, 1, 12).time())  # noqa: DTZ001
