@@ -1,0 +1,35 @@
+"""The database: rows, runs, jobs, the index of results, audit."""
+
+from __future__ import annotations
+
+from wakeful.ledger.audit import AuditEntry
+from wakeful.ledger.errors import (
+    DuplicateJob,
+    EditConflict,
+    LedgerUnusable,
+    NewerLedger,
+    UnknownRecord,
+)
+from wakeful.ledger.ledger import Ledger
+from wakeful.ledger.results import ResultEntry
+from wakeful.ledger.rows import RowCells, RowRecord, RowStatus
+from wakeful.ledger.runs import JobRecord, JobState, RunRecord, RunState, canonical_json
+
+__all__ = [
+    "AuditEntry",
+    "DuplicateJob",
+    "EditConflict",
+    "JobRecord",
+    "JobState",
+    "Ledger",
+    "LedgerUnusable",
+    "NewerLedger",
+    "ResultEntry",
+    "RowCells",
+    "RowRecord",
+    "RowStatus",
+    "RunRecord",
+    "RunState",
+    "UnknownRecord",
+    "canonical_json",
+]

@@ -1,0 +1,277 @@
+"""The rows of the local sheet, and what Wakeful writes into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, select
+
+from wakeful.ledger import audit
+from wakeful.ledger.database import Database, now_utc
+from wakeful.ledger.errors import EditConflict, UnknownRecord
+from wakeful.ledger.schema import CELL_COLUMNS, ROWS, STATUS_COLUMNS
+from wakeful.model.errors import BadRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowCells:
+    """What a person types into a row, exactly as typed."""
+
+    subject: str = ""
+    recording: str = ""
+    analyses: str = ""
+    params: str = ""
+    stream: str = ""
+    channels: str = ""
+    priority: str = ""
+    run: str = ""
+    rerun: str = ""
+    notes: str = ""
+
+    def cell(self, column: str) -> str:
+        """The text under one of `CELL_COLUMNS`."""
+        if column not in CELL_COLUMNS:
+            raise KeyError(column)
+        return str(getattr(self, column))
+
+    def cells(self) -> dict[str, str]:
+        """Column -> text, in the sheet's order."""
+        return {column: self.cell(column) for column in CELL_COLUMNS}
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing is typed in any cell."""
+        return not any(text.strip() for text in self.cells().values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowStatus:
+    """What Wakeful writes into a row, as it is shown."""
+
+    status: str = ""
+    progress: str = ""
+    started: str = ""
+    finished: str = ""
+    link: str = ""
+    message: str = ""
+
+    def status_cells(self) -> dict[str, str]:
+        """Column -> text, in the sheet's order."""
+        return {column: str(getattr(self, column)) for column in STATUS_COLUMNS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRecord(RowCells, RowStatus):
+    """A row of the local sheet."""
+
+    id: int
+    """Never given to another row, not even after this one is deleted."""
+    created: datetime
+    updated: datetime
+    """When a person last changed a cell."""
+    deleted: datetime | None
+    """None where the row is in the sheet."""
+
+
+def _row(found: RowMapping) -> RowRecord:
+    return RowRecord(**found)
+
+
+def _check_storable(cells: Mapping[str, str], where: str) -> None:
+    for column, text in cells.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise BadRow(
+                f"{column}: character {error.start + 1} is not valid text",
+                where=where,
+                remedy="type the cell again (a file name with broken characters must be renamed)",
+            ) from None
+
+
+def _get(connection: Connection, row_id: int) -> RowRecord:
+    found = connection.execute(select(ROWS).where(ROWS.c.id == row_id)).mappings().first()
+    if found is None:
+        raise UnknownRecord(
+            "there is no such row", where=f"row {row_id}", remedy="look at the sheet again"
+        )
+    return _row(found)
+
+
+def _get_present(connection: Connection, row_id: int) -> RowRecord:
+    row = _get(connection, row_id)
+    if row.deleted is not None:
+        raise UnknownRecord(
+            f"the row was deleted at {row.deleted:%Y-%m-%d %H:%M} UTC",
+            where=f"row {row_id}",
+            remedy="restore it, or add a new row",
+        )
+    return row
+
+
+class RowStore(Database):
+    """The rows. Every change by a person is logged in the same transaction."""
+
+    def add_rows(self, rows: Sequence[RowCells], *, actor: str) -> tuple[RowRecord, ...]:
+        """Add all rows, or none.
+
+        Raises
+        ------
+        BadRow
+            A cell holds what is not text.
+        """
+        for number, cells in enumerate(rows, start=1):
+            _check_storable(cells.cells(), f"new row {number}")
+        now = now_utc()
+        made: list[RowRecord] = []
+        with self.writing() as connection:
+            for cells in rows:
+                values = {**cells.cells(), **RowStatus().status_cells()}
+                answer = connection.execute(
+                    ROWS.insert().values(**values, created=now, updated=now, deleted=None)
+                )
+                row_id = answer.lastrowid
+                made.append(_get(connection, row_id))
+                audit.record(connection, actor, "add", f"row {row_id}", None, cells.cells())
+        return tuple(made)
+
+    def add_row(self, cells: RowCells, *, actor: str) -> RowRecord:
+        """Add one row at the end of the sheet."""
+        return self.add_rows([cells], actor=actor)[0]
+
+    def edit_row(
+        self,
+        row_id: int,
+        changes: Mapping[str, str],
+        *,
+        actor: str,
+        expected: Mapping[str, str] | None = None,
+    ) -> RowRecord:
+        """Change cells of a row; the other cells keep what anybody else typed meanwhile.
+
+        Parameters
+        ----------
+        row_id : which row
+        changes : column of `CELL_COLUMNS` -> new text
+        actor : who changes it
+        expected : column -> what the editor saw there; refused where it is no longer so
+
+        Raises
+        ------
+        UnknownRecord
+            There is no such row, or it was deleted.
+        EditConflict
+            A cell no longer holds what was expected.
+        BadRow
+            A column that is not for typing, or what is not text.
+        """
+        for column in changes:
+            if column not in CELL_COLUMNS:
+                raise BadRow(
+                    f"{column} can't be edited",
+                    where=f"row {row_id}",
+                    remedy=f"edit one of {', '.join(CELL_COLUMNS)}",
+                )
+        _check_storable(changes, f"row {row_id}")
+        with self.writing() as connection:
+            row = _get_present(connection, row_id)
+            for column, text in (expected or {}).items():
+                if row.cell(column) != text:
+                    raise EditConflict(
+                        f'{column} was changed to "{row.cell(column)}" by somebody else',
+                        where=f"row {row_id}",
+                        remedy="look at the row again, then edit it",
+                    )
+            new = {c: text for c, text in changes.items() if row.cell(c) != text}
+            if not new:
+                return row
+            connection.execute(
+                ROWS.update().where(ROWS.c.id == row_id).values(**new, updated=now_utc())
+            )
+            old = {column: row.cell(column) for column in new}
+            audit.record(connection, actor, "edit", f"row {row_id}", old, new)
+            return _get(connection, row_id)
+
+    def delete_row(self, row_id: int, *, actor: str) -> RowRecord:
+        """Take a row out of the sheet; it is kept, marked as deleted, with its runs."""
+        with self.writing() as connection:
+            row = _get_present(connection, row_id)
+            connection.execute(ROWS.update().where(ROWS.c.id == row_id).values(deleted=now_utc()))
+            audit.record(connection, actor, "delete", f"row {row_id}", row.cells(), None)
+            return _get(connection, row_id)
+
+    def restore_row(self, row_id: int, *, actor: str) -> RowRecord:
+        """Bring a deleted row back as it was; a row in the sheet stays as it is."""
+        with self.writing() as connection:
+            row = _get(connection, row_id)
+            if row.deleted is None:
+                return row
+            connection.execute(ROWS.update().where(ROWS.c.id == row_id).values(deleted=None))
+            audit.record(connection, actor, "restore", f"row {row_id}", None, row.cells())
+            return _get(connection, row_id)
+
+    def row(self, row_id: int) -> RowRecord:
+        """A row, deleted or not.
+
+        Raises
+        ------
+        UnknownRecord
+            There never was such a row.
+        """
+        with self.reading() as connection:
+            return _get(connection, row_id)
+
+    def rows(self, *, with_deleted: bool = False) -> tuple[RowRecord, ...]:
+        """The rows in the order they were added."""
+        query = select(ROWS).order_by(ROWS.c.id)
+        if not with_deleted:
+            query = query.where(ROWS.c.deleted.is_(None))
+        with self.reading() as connection:
+            return tuple(map(_row, connection.execute(query).mappings()))
+
+    def write_statuses(self, statuses: Mapping[int, RowStatus], *, actor: str | None = None) -> int:
+        """Write what differs from what the rows show.
+
+        Rows that are no longer in the sheet are left out: somebody deleted them meanwhile.
+
+        Parameters
+        ----------
+        statuses : row id -> what the row shall show
+        actor : the person behind it, whose change is logged; None where Wakeful itself reports
+
+        Returns
+        -------
+        How many rows were written. Where none differs, nothing is locked and nothing written.
+        """
+        if not self._differing(statuses):
+            return 0
+        with self.writing() as connection:
+            # Once more under the lock: what was read before it may have changed.
+            differing = _differing_rows(connection, statuses)
+            for row_id, (before, after) in differing.items():
+                connection.execute(ROWS.update().where(ROWS.c.id == row_id).values(**after))
+                if actor is not None:
+                    audit.record(connection, actor, "status", f"row {row_id}", before, after)
+        return len(differing)
+
+    def _differing(self, statuses: Mapping[int, RowStatus]) -> bool:
+        with self.reading() as connection:
+            return bool(_differing_rows(connection, statuses))
+
+
+def _differing_rows(
+    connection: Connection, statuses: Mapping[int, RowStatus]
+) -> dict[int, tuple[dict[str, str], dict[str, str]]]:
+    """Row id -> (shown before, to be shown), of the cells that differ."""
+    query = select(ROWS.c.id, *(ROWS.c[c] for c in STATUS_COLUMNS)).where(ROWS.c.deleted.is_(None))
+    found: Iterable[RowMapping] = connection.execute(query).mappings()
+    differing = {}
+    for shown in found:
+        if (wanted := statuses.get(shown["id"])) is None:
+            continue
+        after = {c: t for c, t in asdict(wanted).items() if c in STATUS_COLUMNS and t != shown[c]}
+        if after:
+            differing[int(shown["id"])] = ({c: str(shown[c]) for c in after}, after)
+    return differing

@@ -1,0 +1,276 @@
+"""The sheet as a CSV file, in and out.
+
+A cell that a spreadsheet would take for a formula gets an apostrophe before it when it is written,
+and loses that apostrophe, and no other, when it is read: what goes out comes back unchanged.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wakeful.ledger import RowCells
+from wakeful.model.errors import BadRow
+from wakeful.sheet.interface import COLUMNS, TYPED_COLUMNS, SheetRow
+from wakeful.sheet.local import LocalSheet
+from wakeful.sheet.validate import ValidationContext, validate_rows
+
+_SEPARATORS: Final = (",", ";", "\t")
+_NEEDED: Final = ("subject", "recording")
+_TYPED: Final = tuple(column.name for column in TYPED_COLUMNS)
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
+
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+"""What a spreadsheet would compute, with any apostrophes before it (so that ours can be told)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsvTable:
+    """What a CSV file holds."""
+
+    rows: tuple[SheetRow, ...]
+    """`number` is the line of the file the row begins on; blank lines are left out."""
+    unknown_columns: tuple[str, ...]
+    """Headers that are none of the sheet's columns; their cells are not read."""
+    separator: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsvImport:
+    """What an import added."""
+
+    added: tuple[SheetRow, ...]
+    """As they now stand in the sheet."""
+    unknown_columns: tuple[str, ...]
+    notices: tuple[str, ...]
+    """What was put right, each with its line; only where the rows were validated."""
+
+
+def guard(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguard(text: str) -> str:
+    """The cell that `guard` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def write_csv(path: Path, rows: Sequence[SheetRow]) -> None:
+    """Write rows with their statuses; the file appears when it is complete.
+
+    UTF-8 with a byte order mark, commas, every cell in quotes: every spreadsheet opens it alike.
+
+    Raises
+    ------
+    BadRow
+        A cell holds what is not text.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow([column.name for column in COLUMNS])
+    for row in rows:
+        cells = {**row.cells(), **row.status_cells()}
+        writer.writerow([guard(cells[column.name]) for column in COLUMNS])
+    try:
+        content = text.getvalue().encode("utf-8-sig")
+    except UnicodeEncodeError as error:
+        raise BadRow(
+            f"a cell holds what is not text ({error.reason})", remedy="type the cell again"
+        ) from error
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_csv(path: Path) -> CsvTable:
+    """Read rows from a CSV file; what the cells mean is not judged here.
+
+    UTF-8 with or without a byte order mark; commas, semicolons or tabs; any line ends. Headers
+    are recognised whatever their case, with spaces, hyphens or underscores, by name or title.
+
+    Raises
+    ------
+    BadRow
+        The file is not such a file, or some of its lines are broken: names every one.
+    """
+    text = _decode(path)
+    separator, skipped = _separator(text, path)
+    numbered = _records(text, separator, skipped, path)
+    header = next(numbered, None)
+    if header is None:
+        raise BadRow("the file is empty", where=str(path), remedy=_HEADER_REMEDY)
+    columns, unknown = _columns(header[1], path)
+    rows: list[SheetRow] = []
+    broken: list[str] = []
+    for line, cells in numbered:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if any(cell.strip() for cell in cells[len(columns) :]):
+            broken.append(
+                f"line {line}: has {len(cells)} cells under {len(columns)} headers; "
+                "put cells that hold a separator in quotation marks"
+            )
+            continue
+        named = {
+            column: unguard(cell)
+            for column, cell in zip(columns, cells, strict=False)
+            if column in _TYPED
+        }
+        rows.append(SheetRow(identifier=str(line), number=line, counted_as="line", **named))
+    if broken:
+        raise _bad_lines(broken, path)
+    return CsvTable(rows=tuple(rows), unknown_columns=unknown, separator=separator)
+
+
+def import_csv(
+    path: Path, sheet: LocalSheet, context: ValidationContext | None = None
+) -> CsvImport:
+    """Add the rows of a CSV file to the local sheet: all of them, or none.
+
+    Parameters
+    ----------
+    path : the file
+    sheet : gets the rows
+    context : what the rows are judged by; None takes them as they are, to be judged in the sheet
+
+    Raises
+    ------
+    BadRow
+        The file or some of its lines can't be used; names every bad line. Nothing was added.
+    """
+    table = read_csv(path)
+    notices: list[str] = []
+    if context is not None:
+        # The sheet's own rows come first, so that a line that repeats one is told so.
+        present = sheet.read_rows()
+        checked = validate_rows((*present, *table.rows), context)
+        broken: list[str] = []
+        for result in checked:
+            if result.row.counted_as != "line":
+                continue
+            if result.error is not None:
+                broken.append(str(result.error))
+            elif result.request is not None:
+                notices += [f"{result.row.where}: {n}" for n in result.request.notices]
+        if broken:
+            raise _bad_lines(broken, path)
+    added = sheet.add_many([RowCells(**row.cells()) for row in table.rows])
+    return CsvImport(added=added, unknown_columns=table.unknown_columns, notices=tuple(notices))
+
+
+_HEADER_REMEDY: Final = (
+    f"begin with a line of column names: {', '.join(_TYPED)} (at least {' and '.join(_NEEDED)})"
+)
+
+
+def _bad_lines(broken: Sequence[str], path: Path) -> BadRow:
+    return BadRow(
+        f"{len(broken)} bad line{'s' if len(broken) > 1 else ''}, nothing was imported\n"
+        + "\n".join(broken),
+        where=str(path),
+    )
+
+
+def _decode(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadRow(
+            f"the file can't be read ({error.strerror})", where=str(path), remedy="correct the path"
+        ) from error
+    remedy = "save it as CSV UTF-8 in the spreadsheet program"
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadRow("the file is UTF-16 text, not UTF-8", where=str(path), remedy=remedy)
+    if content.startswith(b"PK\x03\x04"):
+        raise BadRow("the file is a workbook, not a CSV file", where=str(path), remedy=remedy)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise BadRow(
+            f"line {line} holds a character that is not UTF-8", where=str(path), remedy=remedy
+        ) from error
+
+
+def _separator(text: str, path: Path) -> tuple[str, int]:
+    """The character between cells, and how many lines come before the header."""
+    if declared := _SEPARATOR_LINE.match(text):
+        if declared[1] not in _SEPARATORS:
+            raise BadRow(
+                f'"{declared[1]}" separates the cells', where=str(path), remedy="use , or ; or tab"
+            )
+        return declared[1], 1
+    first = text.split("\n", 1)[0]
+    # The one under which most headers are known; a comma where none tells.
+    return max(_SEPARATORS, key=lambda s: sum(_known(c) is not None for c in first.split(s))), 0
+
+
+def _records(
+    text: str, separator: str, skipped: int, path: Path
+) -> Iterator[tuple[int, list[str]]]:
+    """(line it begins on, cells) of each record."""
+    lines = io.StringIO(text, newline="")
+    for _ in range(skipped):
+        lines.readline()
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    line = skipped + 1
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            # What comes after a quote that does not close can't be told apart from its cell.
+            raise _bad_lines([f"line {line}: {error}; check its quotation marks"], path) from error
+        yield line, cells
+        line = skipped + reader.line_num + 1
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"[\s_-]+", " ", text.replace("\ufeff", "").strip(" \t\"'")).strip().casefold()
+
+
+_BY_HEADER: Final = {
+    _folded(text): column.name for column in COLUMNS for text in (column.name, column.title)
+}
+
+
+def _known(header: str) -> str | None:
+    return _BY_HEADER.get(_folded(header))
+
+
+def _columns(header: Sequence[str], path: Path) -> tuple[list[str], tuple[str, ...]]:
+    """The sheet's column of each header ("" for none), and the headers that are none."""
+    columns = [_known(text) or "" for text in header]
+    unknown = tuple(
+        text.strip()
+        for text, column in zip(header, columns, strict=True)
+        if not column and text.strip()
+    )
+    problems = [
+        f"column {name} is there {columns.count(name)} times; keep one"
+        for name in dict.fromkeys(columns)
+        if name and columns.count(name) > 1
+    ]
+    for needed in _NEEDED:
+        if needed not in columns:
+            similar = difflib.get_close_matches(needed, map(_folded, unknown), n=1, cutoff=0.7)
+            hint = f' (did you mean it by "{similar[0]}"?)' if similar else ""
+            problems.append(f"column {needed} is missing{hint}")
+    if problems:
+        raise BadRow(" | ".join(problems), where=f"{path}, header", remedy=_HEADER_REMEDY)
+    return columns, unknown
