@@ -1,0 +1,45 @@
+"""Planted truth: a simulated mouse whose answers are known.
+
+>>> from wakeful.simulate import RecordingPlan, SubjectPlan, simulate_subject
+>>> mouse = simulate_subject(RecordingPlan(subject=SubjectPlan(seed=3), duration_s=120.0))
+>>> mouse.samples_uv.shape, mouse.truth.state.shape
+((9, 120000), (30,))
+"""
+
+from __future__ import annotations
+
+from wakeful.simulate.hypnogram import SimulatedHypnogram, simulate_hypnogram
+from wakeful.simulate.lfp import Signal
+from wakeful.simulate.neuralynx import write_neuralynx
+from wakeful.simulate.plan import (
+    SIMULATOR_VERSION,
+    THREE_REGIONS,
+    Pace,
+    RecordingPlan,
+    RegionPlan,
+    RegionProfile,
+    SubjectPlan,
+    Substate,
+)
+from wakeful.simulate.subject import SimulatedSubject, make_channels, simulate_subject
+from wakeful.simulate.truth import DEFAULT_BANDS, Truth
+
+__all__ = [
+    "DEFAULT_BANDS",
+    "SIMULATOR_VERSION",
+    "THREE_REGIONS",
+    "Pace",
+    "RecordingPlan",
+    "RegionPlan",
+    "RegionProfile",
+    "Signal",
+    "SimulatedHypnogram",
+    "SimulatedSubject",
+    "SubjectPlan",
+    "Substate",
+    "Truth",
+    "make_channels",
+    "simulate_hypnogram",
+    "simulate_subject",
+    "write_neuralynx",
+]
