@@ -1,0 +1,31 @@
+"""Figures in one house style, drawn without any global state and the same byte for byte."""
+
+from __future__ import annotations
+
+from wakeful.figures.day import (
+    draw_band_power,
+    draw_day,
+    draw_hypnogram,
+    draw_muscle,
+    draw_spectrogram,
+)
+from wakeful.figures.render import FORMATS, Format, read_key, render, stamp
+from wakeful.figures.spectra import draw_state_spectra
+from wakeful.figures.style import STATE_COLOURS, STATE_ROWS, STYLE_VERSION
+
+__all__ = [
+    "FORMATS",
+    "STATE_COLOURS",
+    "STATE_ROWS",
+    "STYLE_VERSION",
+    "Format",
+    "draw_band_power",
+    "draw_day",
+    "draw_hypnogram",
+    "draw_muscle",
+    "draw_spectrogram",
+    "draw_state_spectra",
+    "read_key",
+    "render",
+    "stamp",
+]

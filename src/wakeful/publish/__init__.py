@@ -1,0 +1,35 @@
+"""What people get to see: a folder per session with figures, tables and a report."""
+
+from __future__ import annotations
+
+from wakeful.publish.folder import Published, publish_files, session_folder
+from wakeful.publish.report import (
+    Report,
+    ReportFigure,
+    ReportStep,
+    ReportTable,
+    render_report,
+)
+from wakeful.publish.tables import (
+    bouts_table,
+    day_summaries_csv,
+    hypnogram_csv,
+    minutes_table,
+    state_power_csv,
+)
+
+__all__ = [
+    "Published",
+    "Report",
+    "ReportFigure",
+    "ReportStep",
+    "ReportTable",
+    "bouts_table",
+    "day_summaries_csv",
+    "hypnogram_csv",
+    "minutes_table",
+    "publish_files",
+    "render_report",
+    "session_folder",
+    "state_power_csv",
+]
