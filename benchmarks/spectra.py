@@ -1,0 +1,132 @@
+"""Spectra of an hour of LFP, beside what SciPy (and MNE, where it is installed) offers.
+
+64 channels at 1 kHz, epochs of 4 s; multitaper with 5 tapers, and one Hann window. Ours is the
+whole spectrogram step: int16 from a memory map, spectra, median per region, in bounded memory.
+The peers get the samples as an array in memory, in the type they prefer, and give the spectra
+alone. Contenders alternate.
+
+    python benchmarks/spectra.py [--minutes 10] [--runs 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy import fft, signal
+from scipy.signal.windows import dpss
+
+from wakeful.model.arrays import Lfp, MemorySource
+from wakeful.model.subject import Channel, Session, Subject
+from wakeful.model.time import Interval, Span
+from wakeful.steps.spectrogram import Inputs, Params, compute
+
+N_CHANNELS = 64
+RATE_HZ = 1000.0
+EPOCH_S = 4.0
+N_EPOCH = int(EPOCH_S * RATE_HZ)
+
+
+def make_lfp(folder: Path, seconds: int):
+    n_samples = int(seconds * RATE_HZ)
+    path = folder / "lfp.npy"
+    stored = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.int16, shape=(N_CHANNELS, n_samples)
+    )
+    rng = np.random.default_rng(0)
+    for row in stored:
+        row[:] = np.cumsum(rng.integers(-30, 31, n_samples)) % 4000 - 2000
+    stored.flush()
+    samples = np.load(path, mmap_mode="r")
+    channels = tuple(
+        Channel(name=f"c{i}", region=f"R{i // 16}", gain_uv=0.1) for i in range(N_CHANNELS)
+    )
+    return Lfp(MemorySource(samples, channels, (Span(0.0, n_samples, RATE_HZ, 0),)), RATE_HZ)
+
+
+def ours(lfp, seconds, method):
+    session = Session(
+        name="benchmark",
+        subject=Subject(identifier="M1"),
+        start_utc=None,
+        duration_s=float(seconds),
+    )
+    inputs = Inputs(lfp=lfp, block=Interval(0.0, float(seconds)), session=session)
+    return compute(inputs, Params(method=method)).spectrogram.power_uv2_per_hz.shape
+
+
+def scipy_multitaper(epochs):
+    tapers = dpss(N_EPOCH, 3, 5, norm=2)
+    out = []
+    for channel in epochs:
+        centred = channel - channel.mean(axis=1, keepdims=True)
+        spectra = fft.rfft(centred[:, None] * tapers, workers=2)
+        out.append((np.abs(spectra) ** 2).mean(axis=1) * 2 / RATE_HZ)
+    return np.stack(out).shape
+
+
+def scipy_spectrogram(epochs):
+    flat = epochs.reshape(len(epochs), -1)
+    return signal.spectrogram(flat, RATE_HZ, "hann", N_EPOCH, 0)[2].shape
+
+
+def mne_multitaper(epochs):
+    from mne.time_frequency import psd_array_multitaper
+
+    psd, _ = psd_array_multitaper(
+        epochs, RATE_HZ, bandwidth=1.5, normalization="full", n_jobs=2, verbose="error"
+    )
+    return psd.shape
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    seconds = arguments.minutes * 60
+    with tempfile.TemporaryDirectory() as folder:
+        lfp = make_lfp(Path(folder), seconds)
+        for method in ("multitaper", "hann"):
+            ours(lfp, 60, method)  # compiles
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        ours(lfp, seconds, "multitaper")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        samples = lfp.read_uv(0, int(seconds * RATE_HZ))
+        epochs = samples.reshape(N_CHANNELS, -1, N_EPOCH).astype(np.float64)
+        del samples
+        contenders = {
+            "wakeful, multitaper": lambda: ours(lfp, seconds, "multitaper"),
+            "SciPy, multitaper": lambda: scipy_multitaper(epochs),
+            "MNE, multitaper": lambda: mne_multitaper(epochs),
+            "wakeful, Hann": lambda: ours(lfp, seconds, "hann"),
+            "SciPy spectrogram, Hann": lambda: scipy_spectrogram(epochs),
+        }
+        times: dict[str, list[float]] = {name: [] for name in contenders}
+        for number in range(arguments.runs):
+            for name, run in contenders.items():
+                start = time.perf_counter()
+                try:
+                    run()
+                except ModuleNotFoundError as error:
+                    if number == 0:
+                        print(f"{name} is left out: {error}")
+                    continue
+                times[name].append(time.perf_counter() - start)
+    middle = {name: statistics.median(values) for name, values in times.items() if values}
+    print(f"\n{N_CHANNELS} channels x {arguments.minutes} min at 1 kHz, epochs of 4 s")
+    for name, value in middle.items():
+        reference = "wakeful, multitaper" if "multitaper" in name else "wakeful, Hann"
+        per_hour = value * 60 / arguments.minutes
+        print(f"{name:26}{per_hour:8.2f} s per hour{value / middle[reference]:8.1f} x ours")
+    print(f"memory: {before / 1024:.0f} MB after a minute, {peak / 1024:.0f} MB after all of it")
+    print("(the memory map's own pages count in both)")
+
+
+if __name__ == "__main__":
+    main()

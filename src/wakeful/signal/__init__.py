@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: decimation, spectra, bands, muscle tone."""

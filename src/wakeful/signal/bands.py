@@ -1,0 +1,114 @@
+"""Frequency bands, and the power in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeful.model.errors import BadParameters
+
+USABLE = 0.8
+"""Fraction of Nyquist up to which a recording's spectrum is used: beyond, anti-aliasing filters
+take hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A named stretch of frequency, low edge included and high edge excluded."""
+
+    name: str
+    low_hz: float
+    high_hz: float
+
+    def __post_init__(self) -> None:
+        """Check the edges."""
+        if not 0 <= self.low_hz < self.high_hz:
+            raise BadParameters(
+                f"{self.low_hz:g} to {self.high_hz:g} Hz is not a band",
+                where=self.name,
+                remedy="give a low edge of 0 Hz or more and a higher high edge",
+            )
+
+
+DELTA = Band("delta", 1.0, 4.0)
+THETA = Band("theta", 6.0, 9.0)
+SIGMA = Band("sigma", 10.0, 15.0)
+BETA = Band("beta", 15.0, 30.0)
+SLOW_GAMMA = Band("slow gamma", 30.0, 60.0)
+FAST_GAMMA = Band("fast gamma", 60.0, 100.0)
+BANDS = (DELTA, THETA, SIGMA, BETA, SLOW_GAMMA, FAST_GAMMA)
+"""Rodent bands (Buzsaki & Draguhn 2004; Colgin et al. 2009 for the two gammas)."""
+
+
+def bin_weights(
+    frequency_hz: NDArray[np.float64], low_hz: float, high_hz: float
+) -> NDArray[np.float64]:
+    """How many hertz of each bin lie in [low_hz, high_hz), (n_frequencies,).
+
+    A bin reaches half a bin's width to either side of its frequency; the first, at 0 Hz, begins at
+    0 and counts whole, since it holds what two-sided spectra have on both sides of 0.
+    """
+    width = float(frequency_hz[1] - frequency_hz[0])
+    left, right = frequency_hz - width / 2, frequency_hz + width / 2
+    weights: NDArray[np.float64] = np.clip(
+        np.minimum(right, high_hz) - np.maximum(left, low_hz), 0, None
+    )
+    if frequency_hz[0] == 0:
+        shared = min(right[0], high_hz) - max(0.0, low_hz)
+        weights[0] = max(0.0, shared) / right[0] * width
+    return weights
+
+
+def reaches(frequency_hz: NDArray[np.float64], high_hz: float) -> bool:
+    """Whether the bins reach up to `high_hz` (to half a bin)."""
+    width = float(frequency_hz[1] - frequency_hz[0])
+    return bool(high_hz <= frequency_hz[-1] + width * 0.501)
+
+
+def integrate(psd: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Sum of density times bin weight over the last axis; bins of no weight are not looked at.
+
+    Parameters
+    ----------
+    psd : (..., n_frequencies), uV^2/Hz
+    weights : (n_frequencies,) Hz
+
+    Returns
+    -------
+    (...,) uV^2
+    """
+    used = np.flatnonzero(weights)
+    if len(used) == 0:
+        return np.full(psd.shape[:-1], np.nan, np.float32)
+    first, stop = used[0], used[-1] + 1
+    part = np.where(weights[first:stop] > 0, psd[..., first:stop], 0)
+    # Row by row in one order: a matrix product's rounding would depend on the number of epochs.
+    total: NDArray[np.float32] = np.sum(part * weights[first:stop], axis=-1).astype(np.float32)
+    return total
+
+
+def compute_band_power(
+    psd: NDArray[np.float32], frequency_hz: NDArray[np.float64], bands: Sequence[Band] = BANDS
+) -> NDArray[np.float32]:
+    """Power in each band: the density's integral, parts of bins counted exactly.
+
+    Parameters
+    ----------
+    psd : (..., n_frequencies), uV^2/Hz, one-sided
+    frequency_hz : (n_frequencies,), evenly spaced, ending where the spectrum is no longer usable
+    bands : which
+
+    Returns
+    -------
+    (..., n_bands), uV^2; NaN for a band that reaches beyond the last frequency, and where the
+    density is NaN
+    """
+    power = np.full((*psd.shape[:-1], len(bands)), np.nan, np.float32)
+    for i, band in enumerate(bands):
+        if reaches(frequency_hz, band.high_hz):
+            weights = bin_weights(frequency_hz, band.low_hz, band.high_hz)
+            power[..., i] = integrate(psd, weights)
+    return power
