@@ -1,0 +1,1 @@
+"""Readers and writers of files, the mirror, the artefact store."""

@@ -1,0 +1,24 @@
+"""Files that belong to a recording which is one file: they are taken in with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wakeful.io.channels_file import FILE_NAME
+
+_TABLES = {"_ColMajor.bin": "_Meta.csv"}
+"""End of a recording's name -> end of the name of the table it can't be read without."""
+
+
+def companions(path: Path) -> tuple[Path, ...]:
+    """The files beside `path` that reading it needs: its table, and a channels.csv."""
+    names = [
+        path.name.removesuffix(end) + table
+        for end, table in _TABLES.items()
+        if path.name.endswith(end)
+    ]
+    return tuple(
+        beside
+        for name in (*names, FILE_NAME)
+        if name != path.name and (beside := path.with_name(name)).is_file()
+    )

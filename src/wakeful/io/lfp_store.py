@@ -1,0 +1,246 @@
+"""One block's LFP on disk: `<name>.npy`, shaped (minute, channel, samples), memory-mapped.
+
+The array is a grid of time: element (m, c, i) is the sample of channel c nearest to minute m plus
+i / rate of the block, so that any NumPy can look at an hour. Where nothing was recorded stands
+`FILLER` (NaN for floats), a number no sample has. `<name>.json` holds the truth of time: the spans,
+each with its exact start and fitted rate, and the channels with their gains.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeful.io.atomic import write_json
+from wakeful.model.arrays import Samples, find_span
+from wakeful.model.errors import BrokenArtefact
+from wakeful.model.subject import Channel, ChannelKind
+from wakeful.model.time import Interval, Span
+
+FILLER = -32768
+"""Stands where there is no sample; convert never writes it as a value."""
+
+_MINUTE_S = 60.0
+
+
+class FileSource:
+    """Reads a stored LFP; opened in a millisecond, nothing is read before it is asked for.
+
+    Reading goes through pread, not through a mapping, so that the memory of a process that goes
+    over an hour does not grow by that hour.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        layout: _Layout,
+        channels: tuple[Channel, ...],
+        spans: tuple[Span, ...],
+    ) -> None:
+        self.folder = folder
+        self.name = name
+        self.channels = channels
+        self.spans = spans
+        self.dtype = layout.dtype
+        self._layout = layout
+        self._file = os.open(folder / f"{name}.npy", os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+
+    @property
+    def grid(self) -> NDArray[Any]:
+        """The whole block, (minute, channel, samples), memory-mapped; see the module."""
+        path = self.folder / f"{self.name}.npy"
+        if self._layout.n_minutes == 0:
+            return np.empty(self._layout.shape, self.dtype)
+        grid: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return grid
+
+    @classmethod
+    def open(cls, folder: Path, name: str) -> Self:
+        """Open what a `FileSink` wrote.
+
+        Raises
+        ------
+        BrokenArtefact
+            A file is missing or is not what was written.
+        """
+        try:
+            tables = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+            channels = tuple(
+                Channel(**{**c, "kind": ChannelKind(c["kind"])}) for c in tables["channels"]
+            )
+            spans = tuple(Span(**s) for s in tables["spans"])
+            n_minutes, n_channels, per_minute = tables["shape"]
+            dtype = np.dtype(tables["dtype"])
+            layout = _Layout(n_minutes, n_channels, per_minute, dtype, tables["data_offset"])
+            size = (folder / f"{name}.npy").stat().st_size
+            if size != layout.n_bytes:
+                raise ValueError(f"it has {size} bytes, written were {layout.n_bytes}")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BrokenArtefact(
+                f"the stored LFP can't be read ({error})",
+                where=str(folder),
+                remedy="remove the folder; the block is converted again on the next run",
+            ) from error
+        return cls(folder, name, layout, channels, spans)
+
+    def read(self, first_sample: int, out: Samples, rows: Sequence[int] | None = None) -> None:
+        """See `ArraySource.read`."""
+        find_span(self.spans, first_sample, out.shape[1])
+        chosen = range(len(self.channels)) if rows is None else rows
+        for minute, start, done, n in self._layout.pieces(first_sample, out.shape[1]):
+            for row, channel in enumerate(chosen):
+                target = bytearray(n * self.dtype.itemsize)
+                offset = self._layout.offset(minute, channel, start)
+                if os.preadv(self._file, [target], offset) != len(target):
+                    raise BrokenArtefact(
+                        "the stored LFP ends too early",
+                        where=str(self.folder),
+                        remedy="remove the folder; the block is converted again on the next run",
+                    )
+                out[row, done : done + n] = np.frombuffer(target, self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where each sample lies in the file."""
+
+    n_minutes: int
+    n_channels: int
+    per_minute: int
+    dtype: np.dtype[Any]
+    data_offset: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.n_minutes, self.n_channels, self.per_minute)
+
+    @property
+    def n_bytes(self) -> int:
+        return self.data_offset + math.prod(self.shape) * self.dtype.itemsize
+
+    def offset(self, minute: int, channel: int, sample: int) -> int:
+        position = (minute * self.n_channels + channel) * self.per_minute + sample
+        return self.data_offset + position * self.dtype.itemsize
+
+    def pieces(self, first: int, n_samples: int) -> Iterator[tuple[int, int, int, int]]:
+        """Runs that lie within one minute: (minute, start in it, samples done before, length)."""
+        done = 0
+        while done < n_samples:
+            minute, start = divmod(first + done, self.per_minute)
+            n = min(n_samples - done, self.per_minute - start)
+            yield minute, start, done, n
+            done += n
+
+
+class FileSink:
+    """Writes a block's LFP minute by minute; memory does not grow with the block.
+
+    Parameters
+    ----------
+    folder, name : where; see the module
+    block : the block's time; the grid begins at its start
+    """
+
+    def __init__(self, folder: Path, name: str, block: Interval) -> None:
+        self._folder = folder
+        self._name = name
+        self._block = block
+        self._layout: _Layout | None = None
+        self._file = -1
+        self._channels: tuple[Channel, ...] = ()
+        self._spans: tuple[Span, ...] = ()
+        self._placed: tuple[Span, ...] = ()
+
+    def open(
+        self, channels: tuple[Channel, ...], spans: tuple[Span, ...], dtype: np.dtype[Any]
+    ) -> None:
+        """See `ArraySink.open`."""
+        rate_hz = spans[0].rate_hz if spans else 1000.0
+        per_minute = max(1, round(_MINUTE_S * rate_hz))
+        placed: list[Span] = []
+        for span in spans:
+            place = round((span.start_s - self._block.start_s) * per_minute / _MINUTE_S)
+            place = max(place, placed[-1].stop_sample if placed else 0)
+            placed.append(Span(span.start_s, span.n_samples, span.rate_hz, place))
+        n_minutes = math.ceil(placed[-1].stop_sample / per_minute) if placed else 0
+        self._channels, self._spans, self._placed = channels, spans, tuple(placed)
+        path = self._folder / f"{self._name}.npy"
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_2_0(
+                file,
+                {
+                    "descr": np.lib.format.dtype_to_descr(dtype),
+                    "fortran_order": False,
+                    "shape": (n_minutes, len(channels), per_minute),
+                },
+            )
+            layout = _Layout(n_minutes, len(channels), per_minute, dtype, file.tell())
+            file.truncate(layout.n_bytes)
+        self._layout = layout
+        self._file = os.open(path, os.O_WRONLY)
+        self._fill_gaps(layout, np.nan if dtype.kind == "f" else FILLER)
+
+    def _fill_gaps(self, layout: _Layout, filler: float) -> None:
+        start = 0
+        for span in (*self._placed, None):
+            stop = layout.n_minutes * layout.per_minute if span is None else span.first_sample
+            for minute, offset, _, n in layout.pieces(start, stop - start):
+                nothing = np.full(n, filler, layout.dtype).tobytes()
+                for channel in range(layout.n_channels):
+                    _write_all(self._file, nothing, layout.offset(minute, channel, offset))
+            if span is not None:
+                start = span.stop_sample
+
+    def write(self, first_sample: int, samples: Samples) -> None:
+        """See `ArraySink.write`."""
+        if self._layout is None:
+            raise RuntimeError("FileSink.write before open")
+        index = find_span(self._spans, first_sample, samples.shape[1])
+        place = self._placed[index].first_sample + first_sample - self._spans[index].first_sample
+        for minute, start, done, n in self._layout.pieces(place, samples.shape[1]):
+            for channel in range(self._layout.n_channels):
+                row = np.ascontiguousarray(samples[channel, done : done + n], self._layout.dtype)
+                offset = self._layout.offset(minute, channel, start)
+                _write_all(self._file, row.tobytes(), offset)
+
+    def finish(self) -> FileSource:
+        """See `ArraySink.finish`."""
+        if self._layout is None:
+            raise RuntimeError("FileSink.finish before open")
+        os.close(self._file)
+        tables = {
+            "channels": [_channel_tree(c) for c in self._channels],
+            "spans": [dataclasses.asdict(s) for s in self._placed],
+            "shape": list(self._layout.shape),
+            "dtype": self._layout.dtype.str,
+            "data_offset": self._layout.data_offset,
+            "grid_start_s": self._block.start_s,
+            "filler": "nan" if self._layout.dtype.kind == "f" else FILLER,
+        }
+        write_json(self._folder / f"{self._name}.json", tables)
+        self._layout = None
+        return FileSource.open(self._folder, self._name)
+
+
+def _write_all(file: int, data: bytes, offset: int) -> None:
+    """Pwrite may write less than asked, for example on a full disk before it raises."""
+    view = memoryview(data)
+    while view:
+        n = os.pwrite(file, view, offset)
+        view, offset = view[n:], offset + n
+
+
+def _channel_tree(channel: Channel) -> dict[str, Any]:
+    return {**vars(channel), "kind": channel.kind.value}

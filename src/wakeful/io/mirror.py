@@ -1,0 +1,357 @@
+"""Taking a recording in: a verified copy, or a hash of it where it is.
+
+Either way every byte is read once, in granules of 16 MiB, and each granule's xxh3-128 stands in the
+manifest. A block's raw data is later named by the granules its records lie in, never by a whole
+file, so that an hour's name does not change when the file grows.
+
+A file is copied under a temporary name, read back, compared, renamed. A line in the journal says
+that it is whole; after a kill the next pass goes on with the first file that has no such line. The
+manifest is written last: without it there is no recording.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import xxhash
+
+from wakeful.io.atomic import sync_folder, write_json
+from wakeful.io.companions import companions
+from wakeful.model.errors import BadRecording, NoRecording, StillGrowing
+from wakeful.model.recording import ByteRange
+
+GRANULE = 16 << 20
+MANIFEST_NAME = "manifest.json"
+_JOURNAL_NAME = "journal.jsonl"
+_DATA = "data"
+_ASIDE = "no-longer-at-the-source"
+
+Progress = Callable[[int, int], None]
+"""Bytes done, bytes in all."""
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of a recording, as it was when it was taken in."""
+
+    file: str
+    """Relative to the recording."""
+    bytes: int
+    modified_ns: int
+    """The source's modification time."""
+    granules: tuple[str, ...]
+    """xxh3-128 of each 16 MiB."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What was taken in, from where."""
+
+    source: str
+    """Absolute path that the row named."""
+    root: str
+    """Where the recording is to be read: the mirror, or the source itself."""
+    in_place: bool
+    files: tuple[FileEntry, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the recording."""
+        return sum(entry.bytes for entry in self.files)
+
+    def digests_of(self, ranges: Iterable[ByteRange]) -> list[list[object]]:
+        """For each range [file, start, stop, digests of the granules it touches].
+
+        Raises
+        ------
+        BadRecording
+            A range lies outside what was taken in.
+        """
+        entries = {entry.file: entry for entry in self.files}
+        named: list[list[object]] = []
+        for piece in ranges:
+            entry = entries.get(piece.file)
+            if entry is None or piece.stop > entry.bytes:
+                raise BadRecording(
+                    f"bytes {piece.start} to {piece.stop} were never taken in",
+                    where=piece.file,
+                    remedy="run the row again: the recording has changed since it was copied",
+                )
+            first, last = piece.start // GRANULE, -(-piece.stop // GRANULE)
+            named.append([piece.file, piece.start, piece.stop, list(entry.granules[first:last])])
+        return named
+
+
+def source_files(source: Path) -> tuple[Path, ...]:
+    """The files of a recording, in order; hidden ones left out.
+
+    Raises
+    ------
+    NoRecording
+        Nothing is there.
+    """
+    if source.is_file():
+        return (source, *companions(source))
+    if not source.is_dir():
+        raise NoRecording(
+            "there is nothing here",
+            where=str(source),
+            remedy="check the path in the column recording",
+        )
+    files = tuple(
+        sorted(
+            path
+            for path in source.rglob("*")
+            if path.is_file()
+            and not any(part.startswith(".") for part in path.relative_to(source).parts)
+        )
+    )
+    if not files:
+        raise NoRecording(
+            "the folder is empty",
+            where=str(source),
+            remedy="check the path, or wait until the acquisition has written something",
+        )
+    return files
+
+
+def intake_folder(raw: Path, source: Path) -> Path:
+    """Where the manifest (and the mirror) of a source lies: its name and a hash of its path."""
+    slug = "".join(c if c.isalnum() or c in "-_." else "-" for c in source.name).strip(".-")
+    return raw / f"{slug[:60] or 'recording'}-{sha256(str(source).encode()).hexdigest()[:8]}"
+
+
+def scans_folder(folder: Path) -> Path:
+    """Where readers keep what they learnt from time stamps, beside a recording's manifest."""
+    return folder / "scans"
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest in an intake folder; None where nothing was taken in (completely)."""
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        return None
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    files = tuple(FileEntry(**{**f, "granules": tuple(f["granules"])}) for f in tree["files"])
+    return Manifest(tree["source"], tree["root"], tree["in_place"], files)
+
+
+def is_current(manifest: Manifest, source: Path, *, in_place: bool) -> bool:
+    """Whether the source is still what was taken in; a mirror outlives its source."""
+    if manifest.in_place != in_place:
+        return False
+    try:
+        listing = _listing(source)
+    except NoRecording:
+        return not manifest.in_place
+    return listing == {f.file: (f.bytes, f.modified_ns) for f in manifest.files}
+
+
+def check_settled(source: Path, settle_s: float) -> None:
+    """Refuse a recording that is still being written.
+
+    Raises
+    ------
+    StillGrowing
+        A file was modified less than `settle_s` ago.
+    """
+    now = time.time()
+    for path in source_files(source):
+        age_s = now - path.stat().st_mtime
+        if age_s < settle_s:
+            raise StillGrowing(
+                f"modified {max(0.0, age_s):.0f} s ago, so it is still being written",
+                where=str(path),
+                remedy=f"it is taken in once nothing has changed for {settle_s:g} s",
+            )
+
+
+def take_in(
+    source: Path, folder: Path, *, in_place: bool, progress: Progress | None = None
+) -> Manifest:
+    """Copy a recording into `folder`, or hash it where it is; goes on where a killed pass ended.
+
+    Parameters
+    ----------
+    source : file or folder, not growing
+    folder : the intake folder
+    in_place : hash only
+    progress : called with bytes done and in all
+
+    Raises
+    ------
+    BadRecording
+        The copy read back differs, or the source changed meanwhile.
+    """
+    files = source_files(source)
+    base = source if source.is_dir() else source.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    total = sum(path.stat().st_size for path in files)
+    if not in_place:
+        _check_room(folder, total)
+    known = _read_journal(folder / _JOURNAL_NAME)
+    entries: list[FileEntry] = []
+    done = 0
+
+    def advance(n_bytes: int) -> None:
+        nonlocal done
+        done += n_bytes
+        if progress is not None:
+            progress(done, total)
+
+    with (folder / _JOURNAL_NAME).open("a", encoding="utf-8") as journal:
+        for path in files:
+            name = path.relative_to(base).as_posix()
+            before = path.stat()
+            copy = None if in_place else folder / _DATA / name
+            entry = known.get(name)
+            whole = (
+                entry is not None
+                and (entry.bytes, entry.modified_ns) == (before.st_size, before.st_mtime_ns)
+                and (copy is None or (copy.is_file() and copy.stat().st_size == entry.bytes))
+            )
+            if entry is not None and whole:
+                advance(entry.bytes)
+            else:
+                granules = _hash(path, advance) if copy is None else _copy(path, copy, advance)
+                after = path.stat()
+                if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                    raise StillGrowing(
+                        "changed while it was read",
+                        where=str(path),
+                        remedy="it is taken in again on the next pass",
+                    )
+                entry = FileEntry(name, before.st_size, before.st_mtime_ns, granules)
+                journal.write(json.dumps(asdict(entry)) + "\n")
+                journal.flush()
+                os.fsync(journal.fileno())
+            entries.append(entry)
+    if in_place:
+        root = source
+    else:
+        root = folder / _DATA if source.is_dir() else folder / _DATA / source.name
+        _set_strangers_aside(folder, {entry.file for entry in entries})
+    manifest = Manifest(str(source), str(root), in_place, tuple(entries))
+    write_json(folder / MANIFEST_NAME, asdict(manifest))
+    return manifest
+
+
+def scrub(manifest: Manifest) -> tuple[str, ...]:
+    """Read everything again and name what is no longer as it was taken in."""
+    root = Path(manifest.root)
+    base = root if root.is_dir() else root.parent
+    damage: list[str] = []
+    for entry in manifest.files:
+        path = base / entry.file
+        if not path.is_file():
+            damage.append(f"{entry.file}: missing")
+            continue
+        size = path.stat().st_size
+        if size != entry.bytes:
+            damage.append(f"{entry.file}: {size} bytes, taken in were {entry.bytes}")
+        found = _hash(path, lambda _: None)
+        damage += [
+            f"{entry.file}: bytes {i * GRANULE} to {min((i + 1) * GRANULE, entry.bytes)} differ"
+            for i, (a, b) in enumerate(zip(entry.granules, found, strict=False))
+            if a != b
+        ]
+    return tuple(damage)
+
+
+def _listing(source: Path) -> dict[str, tuple[int, int]]:
+    base = source if source.is_dir() else source.parent
+    return {
+        path.relative_to(base).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in source_files(source)
+    }
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed + (64 << 20):
+        raise BadRecording(
+            f"the copy needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free",
+            where=str(folder),
+            remedy='make room, or set transfer = "in-place" in wakeful.toml',
+        )
+
+
+def _read_journal(path: Path) -> dict[str, FileEntry]:
+    entries: dict[str, FileEntry] = {}
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                tree = json.loads(line)
+                entries[tree["file"]] = FileEntry(**{**tree, "granules": tuple(tree["granules"])})
+            except (ValueError, KeyError, TypeError):
+                continue  # the line a kill cut short: its file is taken in again
+    return entries
+
+
+def _hash(path: Path, advance: Callable[[int], None]) -> tuple[str, ...]:
+    digests: list[str] = []
+    buffer = bytearray(GRANULE)
+    with path.open("rb", buffering=0) as file:
+        while n := _fill(file.fileno(), buffer):
+            digests.append(xxhash.xxh3_128_hexdigest(memoryview(buffer)[:n]))
+            advance(n)
+    return tuple(digests)
+
+
+def _copy(path: Path, copy: Path, advance: Callable[[int], None]) -> tuple[str, ...]:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    part = copy.with_name(f".{copy.name}.part")
+    digests: list[str] = []
+    buffer = bytearray(GRANULE)
+    with path.open("rb", buffering=0) as file, part.open("wb", buffering=0) as target:
+        while n := _fill(file.fileno(), buffer):
+            piece = memoryview(buffer)[:n]
+            digests.append(xxhash.xxh3_128_hexdigest(piece))
+            while piece:
+                piece = piece[target.write(piece) :]
+            advance(n)
+        os.fsync(target.fileno())
+        # Read back from the disk, not from the pages just written.
+        os.posix_fadvise(target.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if _hash(part, lambda _: None) != tuple(digests):
+        part.unlink()
+        raise BadRecording(
+            "the copy differs from what was read",
+            where=str(path),
+            remedy="check the disk and the memory of this machine; the row can be run again",
+        )
+    stat = path.stat()
+    os.utime(part, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    part.replace(copy)
+    sync_folder(copy.parent)
+    return tuple(digests)
+
+
+def _fill(file: int, buffer: bytearray) -> int:
+    """Read until the buffer is full or the file ends."""
+    view = memoryview(buffer)
+    n_read = 0
+    while n_read < len(buffer) and (n := os.readv(file, [view[n_read:]])):
+        n_read += n
+    return n_read
+
+
+def _set_strangers_aside(folder: Path, files: set[str]) -> None:
+    """Take out of the mirror what the source no longer has; raw data is moved, never removed."""
+    data = folder / _DATA
+    for path in sorted(data.rglob("*")):
+        name = path.relative_to(data).as_posix()
+        if path.is_file() and name not in files:
+            if path.name.startswith(".") and path.name.endswith(".part"):
+                path.unlink()  # cut short by a kill; its source is still there
+                continue
+            target = folder / _ASIDE / f"{time.strftime('%Y%m%dT%H%M%S')}" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)

@@ -1,0 +1,165 @@
+"""The 16 KiB text at the start of every Neuralynx file, as Cheetah 4 to 6 and Pegasus wrote it.
+
+Lines of the form `-Key value` (older versions separate with tabs), and remarks that begin with
+`##`. Read leniently: spelling and order differ from version to version, and what is missing is
+missing. Dates are local time without a zone, in several styles.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from wakeful.model.errors import BadRecording
+
+HEADER_BYTES = 16_384
+
+_PROPERTY = re.compile(r"-\s*([A-Za-z][A-Za-z0-9_]*)(.*)")
+_DAY_LAST = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})")
+_YEAR_LAST = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d{2})(?!\d)")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?")
+_OPENED = re.compile(r"#+\s*(?:Time|Date) Opened", re.IGNORECASE)
+
+_MAX_RATE_HZ = 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuralynxHeader:
+    """What the header of a .ncs file says."""
+
+    name: str
+    """AcqEntName; "" where it is missing."""
+    rate_hz: float | None
+    gain_uv: float
+    """Microvolts per step, with the sign that undoes an inverted input."""
+    polarity: int
+    """-1 where the input was inverted."""
+    highpass_hz: float | None
+    lowpass_hz: float | None
+    reference: str
+    opened: datetime | None
+    """When the file was made: local time, without a zone."""
+    warnings: tuple[str, ...]
+
+
+def read_header(raw: bytes, where: str) -> NeuralynxHeader:
+    """Parse the header of a .ncs file.
+
+    Parameters
+    ----------
+    raw : the first 16,384 bytes
+    where : the file, for errors
+
+    Raises
+    ------
+    BadRecording
+        It is not a Neuralynx header, or does not say how many volts a step is.
+    """
+    text = raw.rstrip(b"\0").decode("latin-1")
+    if not text:
+        raise BadRecording(
+            "the header holds nothing but zeros",
+            where=where,
+            remedy="the copy is not complete: copy the file again",
+        )
+    values: dict[str, str] = {}
+    lines = [line.strip() for line in text.replace("\0", "\n").splitlines()]
+    for line in lines:
+        if (match := _PROPERTY.match(line)) is not None:
+            values.setdefault(match[1].lower(), match[2].strip().strip('"').strip())
+    if not text.lstrip().startswith("#") and len(values) < 3:
+        raise BadRecording(
+            "the file does not begin with a Neuralynx header",
+            where=where,
+            remedy="copy it again, or move it out of the folder",
+        )
+    warnings: list[str] = []
+    inverted = values.get("inputinverted", "").lower() in ("true", "1", "yes")
+    gain_uv = _read_gain(values, where, warnings)
+    return NeuralynxHeader(
+        name=values.get("acqentname", ""),
+        rate_hz=_number(values, "samplingfrequency", upper=_MAX_RATE_HZ),
+        gain_uv=-gain_uv if inverted else gain_uv,
+        polarity=-1 if inverted else 1,
+        highpass_hz=_read_corner(values, "low", "amplowcut"),
+        lowpass_hz=_read_corner(values, "high", "amphicut"),
+        reference=values.get("referencechannel", "") or "unknown",
+        opened=_read_date(lines, values),
+        warnings=tuple(warnings),
+    )
+
+
+def _read_gain(values: Mapping[str, str], where: str, warnings: list[str]) -> float:
+    volts = _number(values, "adbitvolts", upper=1.0)
+    if volts is not None:
+        return volts * 1e6
+    range_uv = _number(values, "inputrange", upper=1e8)
+    steps = _number(values, "admaxvalue", upper=2**31)
+    if range_uv is None or steps is None:
+        raise BadRecording(
+            "the header does not say how many volts a step is (ADBitVolts)",
+            where=where,
+            remedy="copy the file again; if the original is the same, add a line "
+            "'-ADBitVolts 0.00000003' with the right number to a copy of it",
+        )
+    warnings.append(
+        f"{where}: no ADBitVolts in the header; the gain is InputRange / ADMaxValue "
+        f"= {range_uv / steps:.6g} uV"
+    )
+    return range_uv / steps
+
+
+def _read_corner(values: Mapping[str, str], side: str, of_amplifier: str) -> float | None:
+    """Corner of the hardware filter; None where it is off or the header does not say."""
+    enabled = values.get(f"dsp{side}cutfilterenabled", "").lower()
+    if enabled:
+        if enabled in ("false", "0", "no"):
+            return None
+        return _number(values, f"dsp{side}cutfrequency", upper=_MAX_RATE_HZ)
+    return _number(values, of_amplifier, upper=_MAX_RATE_HZ)
+
+
+def _number(values: Mapping[str, str], key: str, *, upper: float) -> float | None:
+    """The first number of a value where it is above zero and not above `upper`."""
+    words = values.get(key, "").split()
+    try:
+        number = float(words[0]) if words else math.nan
+    except ValueError:
+        return None
+    return number if 0 < number <= upper else None
+
+
+def _read_date(lines: Sequence[str], values: Mapping[str, str]) -> datetime | None:
+    for candidate in (
+        values.get("timecreated", ""),
+        values.get("timeopened", ""),
+        *(line for line in lines if _OPENED.match(line)),
+    ):
+        found = _parse_date(candidate)
+        if found is not None:
+            return found
+    return None
+
+
+def _parse_date(text: str) -> datetime | None:
+    clock = _CLOCK.search(text)
+    if clock is None:
+        return None
+    if (match := _DAY_LAST.search(text)) is not None:
+        year, month, day = (int(part) for part in match.groups())
+    elif (match := _YEAR_LAST.search(text)) is not None:
+        month, day, year = (int(part) for part in match.groups())
+        year += 2000 if year < 100 else 0
+    else:
+        return None
+    microsecond = int((clock[4] or "0").ljust(6, "0"))
+    try:
+        # Local time of a clock whose zone the file does not give.
+        return datetime(  # noqa: DTZ001
+            year, month, day, int(clock[1]), int(clock[2]), int(clock[3]), microsecond
+        )
+    except ValueError:
+        return None

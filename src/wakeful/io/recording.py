@@ -1,0 +1,210 @@
+"""Opening a recording, whatever acquisition wrote it, and choosing one of its streams."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+from wakeful.io.registry import READERS, Found
+from wakeful.model.errors import AmbiguousStream, BadRecording, NoRecording
+from wakeful.model.recording import Description, Recording, Stream
+
+_READER_MODULES = ("neuralynx", "openephys", "neo_readers", "edf", "binary_csv")
+"""Modules of this package that register a reader; imported when a recording is first opened."""
+
+_TIE = 0.10
+"""Streams whose channel-seconds differ by less than this can't be told from one another."""
+
+_MAX_LOOKED_AT = 2000
+"""Files looked at in sub-folders when nothing was found, only to say what there is."""
+
+
+def read_recording(path: Path, scans: Path | None = None) -> Recording:
+    """Find out the format of a file or folder, and open it; no samples are read.
+
+    Parameters
+    ----------
+    path : a recording's folder, or one file of it
+    scans : a folder in which to remember where records and gaps lie, so that a large recording
+        need not be read through again by the next process; nothing is remembered where None
+
+    Raises
+    ------
+    NoRecording
+        There is nothing at `path`, or nothing that can be read; says what was found.
+    BadRecording
+        It can't be read as it is (several formats in one folder, damaged files).
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100 (links are left as the user gave them)
+    load_readers()
+    files = _list_files(path)
+    claims = {name: found for name, r in READERS.items() if (found := r.sniff(files))}
+    if not claims:
+        raise _nothing_found(path, files)
+    if len(claims) > 1:
+        what = "; ".join(
+            f"{READERS[name].title}: {_shorten([f.name for f in found])}"
+            for name, found in claims.items()
+        )
+        raise BadRecording(
+            f"the folder holds more than one format ({what})",
+            where=str(path),
+            remedy="give the path of the file wanted, or keep one recording to a folder",
+        )
+    ((name, found),) = claims.items()
+    taken = set(found)
+    others = tuple(file for file in files if file not in taken)
+    return READERS[name].open(Found(root=path, files=found, others=others, scans=scans))
+
+
+def load_readers() -> None:
+    """Import the modules that hold readers, so that they are registered."""
+    for module in _READER_MODULES:
+        importlib.import_module(f"wakeful.io.{module}")
+
+
+def choose_stream(
+    description: Description, wanted: str | None = None
+) -> tuple[Stream, tuple[str, ...]]:
+    """The stream to work on, and what a person must know of the choice.
+
+    One stream is taken as it is. Of several, the one with the most channel-seconds of brain
+    signal is (of any signal, where no channel is known to be brain).
+
+    Parameters
+    ----------
+    wanted : its name; None or "" where the choice is left
+
+    Raises
+    ------
+    AmbiguousStream
+        The two best are within 10 % of each other.
+    BadRecording
+        There is no stream of the name wanted.
+    """
+    streams = description.streams
+    if wanted:
+        from wakeful.io.records import find_stream
+
+        return find_stream(description, wanted), ()
+    if not streams:
+        raise NoRecording(
+            "the recording holds no stream",
+            where=description.root,
+            remedy="check that the right folder was given",
+        )
+    if len(streams) == 1:
+        return streams[0], ()
+    brain_only = any(c.kind.is_brain for stream in streams for c in stream.channels)
+    ranked = sorted(streams, key=lambda s: -_channel_seconds(s, brain_only))
+    best, second = (_channel_seconds(s, brain_only) for s in ranked[:2])
+    if second > best * (1 - _TIE):
+        raise AmbiguousStream(
+            f"it holds {len(streams)} streams and none stands out",
+            where=description.root,
+            remedy="write one of these into the column `stream`: "
+            + ", ".join(s.name for s in streams),
+        )
+    others = ", ".join(s.name for s in ranked[1:])
+    left = f"{others} {'is' if len(ranked) == 2 else 'are'} not"
+    warning = (
+        f"the recording holds {len(streams)} streams; {ranked[0].name} is used (the most channels "
+        f"and time), {left}; to use another, write its name into the column `stream`"
+    )
+    return ranked[0], (warning,)
+
+
+def _channel_seconds(stream: Stream, brain_only: bool) -> float:
+    n_channels = sum(1 for c in stream.channels if c.kind.is_brain or not brain_only)
+    return n_channels * stream.recorded_s
+
+
+def _list_files(path: Path) -> tuple[Path, ...]:
+    """Files of a folder (not of its sub-folders), numbers in names in order of size."""
+    try:
+        if path.is_file():
+            return (path,)
+        if not path.is_dir():
+            raise NoRecording(
+                "there is no such file or folder",
+                where=str(path),
+                remedy="check the path, and that the disk or network share is connected",
+            )
+        files = [p for p in path.iterdir() if not p.name.startswith(".") and p.is_file()]
+    except OSError as error:
+        raise BadRecording(
+            f"it can't be opened ({error.strerror})",
+            where=str(path),
+            remedy="check that you may read it and that the disk is connected",
+        ) from error
+    return tuple(sorted(files, key=natural_key))
+
+
+def natural_key(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """Sorts CSC2 before CSC10."""
+    return tuple(
+        (0, int(part), part) if part.isdecimal() else (1, 0, part.lower())
+        for part in re.findall(r"\d+|\D+", path.name)
+    )
+
+
+def _nothing_found(path: Path, files: tuple[Path, ...]) -> NoRecording:
+    formats = ", ".join(r.title for r in READERS.values())
+    below = _look_below(path) if path.is_dir() else []
+    folders = _folders_with_recordings(below)
+    if folders:
+        return NoRecording(
+            "the folder holds no recording itself, but its sub-folders do",
+            where=str(path),
+            remedy=f"give the path of one of them: {_shorten([str(f) for f in folders])}",
+        )
+    if any(file.name == "structure.oebin" for file in (*files, *below)):
+        return NoRecording(
+            "this is the Open Ephys binary format (structure.oebin), which is not read yet",
+            where=str(path),
+            remedy=f"formats that are read: {formats}",
+        )
+    if not files:
+        return NoRecording(
+            "the folder is empty" if not below else "the folder holds no files but in sub-folders",
+            where=str(path),
+            remedy="check that it is the right folder and that the copy has ended",
+        )
+    endings = Counter(file.suffix.lower() or "no ending" for file in files)
+    found = ", ".join(f"{n} x {ending}" for ending, n in endings.most_common(6))
+    return NoRecording(
+        f"nothing here can be read as a recording (found {found})",
+        where=str(path),
+        remedy=f"formats that are read: {formats}",
+    )
+
+
+def _look_below(path: Path) -> list[Path]:
+    """Some of the files in sub-folders."""
+    found: list[Path] = []
+    for folder, names, files in os.walk(path):
+        names.sort()
+        if Path(folder) != path:
+            found += [Path(folder, name) for name in sorted(files)]
+        if len(found) > _MAX_LOOKED_AT:
+            break
+    return found
+
+
+def _folders_with_recordings(files: list[Path]) -> list[Path]:
+    folders: dict[Path, list[Path]] = {}
+    for file in files:
+        folders.setdefault(file.parent, []).append(file)
+    return [
+        folder
+        for folder, inside in folders.items()
+        if any(r.sniff(tuple(inside)) for r in READERS.values())
+    ]
+
+
+def _shorten(names: list[str], shown: int = 3) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

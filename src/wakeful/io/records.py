@@ -1,0 +1,425 @@
+"""Files made of records of one size: where samples lie, and how they are read from any thread.
+
+Most acquisition formats are a header followed by records of equal size, each holding a few
+consecutive samples of one or several channels. A reader only has to say where they lie
+(`RecordLayout`, `Run`); everything here then reads them with `pread` into reused buffers, which
+is faster than page faults on a memory map and keeps memory flat.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeful.model.arrays import ArraySource, Samples, find_span
+from wakeful.model.errors import BadRecording, TruncatedFile
+from wakeful.model.recording import ByteRange, Description, Stream
+from wakeful.model.subject import Channel
+from wakeful.model.time import Interval, Span, cut_spans
+
+_BUFFER_BYTES = 256 * 1024
+"""Small enough to stay in the second-level cache between `pread` and the copy out of it."""
+
+_SCAN_BYTES = 2 * 1024 * 1024
+"""How much of a file is held while the heads of its records are looked at."""
+
+_MAX_OPEN_FILES = 256
+"""Beyond this, files are opened for each read: most systems allow a process 1,024."""
+
+_SPARSE = 4
+"""A channel that takes less than a quarter of its records is read record by record."""
+
+
+class Encoding(StrEnum):
+    """How a sample is stored."""
+
+    INT16 = "int16"
+    INT16_BIG_ENDIAN = "int16-big-endian"
+    OFFSET_BINARY = "offset-binary"
+    """Unsigned 16 bit with zero volts at 32,768; given as int16 with zero at 0."""
+    INT24 = "int24"
+    """Three bytes, low byte first; given as int32."""
+    FLOAT32 = "float32"
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes a stored sample takes."""
+        return {Encoding.INT24: 3, Encoding.FLOAT32: 4}.get(self, 2)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of a sample as it is given."""
+        given = {Encoding.INT24: np.int32, Encoding.FLOAT32: np.float32}
+        return np.dtype(given.get(self, np.int16))
+
+    def decode(self, stored: NDArray[np.uint8], out: Samples) -> None:
+        """Turn bytes (n_records, n_bytes) into samples (n_records, n_samples)."""
+        match self:
+            case Encoding.INT16:
+                out[...] = stored.view("<i2")
+            case Encoding.INT16_BIG_ENDIAN:
+                out[...] = stored.view(">i2")
+            case Encoding.OFFSET_BINARY:
+                np.bitwise_xor(stored.view("<u2"), 0x8000, out=out.view(np.uint16))
+            case Encoding.FLOAT32:
+                out[...] = stored.view("<f4")
+            case Encoding.INT24:
+                three = stored.reshape(len(stored), -1, 3)
+                # The high byte goes on top, so that the shift down carries the sign.
+                wide = three[..., 0].astype(np.int32) << 8
+                wide |= three[..., 1].astype(np.int32) << 16
+                wide |= three[..., 2].astype(np.int32) << 24
+                np.right_shift(wide, 8, out=out)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLayout:
+    """Where one channel's samples lie in a file of records."""
+
+    header_bytes: int
+    record_bytes: int
+    samples_at: int
+    """First byte of the samples, counted from the start of the record."""
+    samples_per_record: int
+    encoding: Encoding = Encoding.INT16
+
+    def n_records(self, size_bytes: int) -> tuple[int, int]:
+        """Whole records in a file of this size, and the bytes left over."""
+        return divmod(max(0, size_bytes - self.header_bytes), self.record_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive records of one file whose samples follow each other.
+
+    All records but the last are full.
+    """
+
+    first_sample: int
+    """Number of its first sample in the source's numbering."""
+    n_samples: int
+    first_record: int
+    file: int = 0
+    """Which of the channel's files."""
+    skip: int = 0
+    """Samples of the first record that are left out."""
+
+
+@dataclass(frozen=True)
+class ChannelRecords:
+    """All samples of one channel: its files, and which records hold what."""
+
+    files: tuple[Path, ...]
+    layout: RecordLayout
+    runs: tuple[Run, ...]
+
+    def pieces(self, first_sample: int, n_samples: int) -> Iterator[tuple[Run, int, int, int]]:
+        """Where samples lie: (run, offset among those asked for, offset in the run, length)."""
+        stop = first_sample + n_samples
+        index = bisect_right(self.runs, first_sample, key=lambda run: run.first_sample) - 1
+        while 0 <= index < len(self.runs) and self.runs[index].first_sample < stop:
+            run = self.runs[index]
+            a = max(first_sample, run.first_sample)
+            b = min(stop, run.first_sample + run.n_samples)
+            if a < b:
+                yield run, a - first_sample, a - run.first_sample, b - a
+            index += 1
+
+    def record_ranges(self, first_sample: int, n_samples: int) -> Iterator[tuple[int, int, int]]:
+        """The whole records that hold the samples: (file, first record, one past the last)."""
+        for run, _, offset, length in self.pieces(first_sample, n_samples):
+            per = self.layout.samples_per_record
+            start = run.first_record + (run.skip + offset) // per
+            stop = run.first_record + -(-(run.skip + offset + length) // per)
+            yield run.file, start, stop
+
+
+class OpenFiles:
+    """File descriptors that are opened once, shared by threads and closed with their owner."""
+
+    def __init__(self) -> None:
+        self._descriptors: dict[Path, int] = {}
+        self._lock = threading.Lock()
+        self._finalizer = weakref.finalize(self, _close_all, self._descriptors)
+
+    def read_into(self, path: Path, buffer: NDArray[np.uint8], offset: int) -> None:
+        """Fill `buffer` with the bytes of a file from `offset` on.
+
+        Raises
+        ------
+        TruncatedFile
+            The file is shorter than it was when the recording was opened.
+        """
+        descriptor = self._descriptors.get(path)
+        passing = False
+        if descriptor is None:
+            descriptor, passing = self._open(path)
+        try:
+            read_exactly(descriptor, buffer, offset, path)
+        finally:
+            if passing:
+                os.close(descriptor)
+
+    def _open(self, path: Path) -> tuple[int, bool]:
+        with self._lock:
+            known = self._descriptors.get(path)
+            if known is not None:
+                return known, False
+            descriptor = open_file(path)
+            if len(self._descriptors) >= _MAX_OPEN_FILES:
+                return descriptor, True
+            self._descriptors[path] = descriptor
+            return descriptor, False
+
+
+def _close_all(descriptors: dict[Path, int]) -> None:
+    for descriptor in descriptors.values():
+        os.close(descriptor)
+    descriptors.clear()
+
+
+def open_file(path: Path) -> int:
+    """A descriptor for reading.
+
+    Raises
+    ------
+    BadRecording
+        The file is gone or may not be read.
+    """
+    try:
+        return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        raise BadRecording(
+            f"the file can't be opened ({error.strerror})",
+            where=str(path),
+            remedy="check that it is still there and that you may read it",
+        ) from error
+
+
+def read_exactly(descriptor: int, buffer: NDArray[np.uint8], offset: int, path: Path) -> None:
+    """Fill `buffer` from `offset` on; raises TruncatedFile where the file ends before that."""
+    view = buffer.data
+    done = 0
+    while done < len(view):
+        n_bytes = os.preadv(descriptor, [view[done:]], offset + done)
+        if n_bytes <= 0:
+            raise TruncatedFile(
+                f"the file ends at byte {offset + done:,}, {len(view) - done:,} bytes too early",
+                where=str(path),
+                remedy="it became shorter after it was opened: copy it again",
+            )
+        done += n_bytes
+
+
+def iterate_heads(
+    path: Path, layout: RecordLayout, head: np.dtype[Any], n_records: int
+) -> Iterator[NDArray[Any]]:
+    """Heads of a file's records, a few thousand at a time.
+
+    Parameters
+    ----------
+    head : a structured type as long as a record, with the fields wanted
+    n_records : how many to read
+
+    Yields
+    ------
+    (n,) of type `head`; a view that the next step overwrites
+    """
+    step = max(1, _SCAN_BYTES // layout.record_bytes)
+    buffer = np.empty(min(step, max(n_records, 1)) * layout.record_bytes, np.uint8)
+    descriptor = open_file(path)
+    try:
+        for first in range(0, n_records, step):
+            piece = buffer[: min(step, n_records - first) * layout.record_bytes]
+            offset = layout.header_bytes + first * layout.record_bytes
+            read_exactly(descriptor, piece, offset, path)
+            yield piece.view(head)
+    finally:
+        os.close(descriptor)
+
+
+_local = threading.local()
+
+
+def _thread_buffer() -> NDArray[np.uint8]:
+    buffer: NDArray[np.uint8] | None = getattr(_local, "buffer", None)
+    if buffer is None:
+        buffer = _local.buffer = np.empty(_BUFFER_BYTES, np.uint8)
+    return buffer
+
+
+class RecordSource:
+    """An `ArraySource` over files of records. Safe to use from several threads at once.
+
+    Parameters
+    ----------
+    channels : what each row is
+    spans : gap-free stretches, the same for all rows
+    records : where each row's samples lie
+    """
+
+    def __init__(
+        self,
+        channels: tuple[Channel, ...],
+        spans: tuple[Span, ...],
+        records: Sequence[ChannelRecords],
+    ) -> None:
+        if len(channels) != len(records):
+            raise ValueError(f"{len(channels)} channels but records of {len(records)}")
+        self.channels = channels
+        self.spans = spans
+        self.dtype = records[0].layout.encoding.dtype if records else np.dtype(np.int16)
+        self._records = tuple(records)
+        self._files = OpenFiles()
+
+    def read(self, first_sample: int, out: Samples, rows: Sequence[int] | None = None) -> None:
+        """See `ArraySource.read`."""
+        find_span(self.spans, first_sample, out.shape[1])
+        chosen = range(len(self.channels)) if rows is None else rows
+        if len(chosen) != out.shape[0]:
+            raise ValueError(f"{len(chosen)} rows asked for, room for {out.shape[0]}")
+        if out.dtype != self.dtype:
+            raise ValueError(f"samples are {self.dtype}, the array given is {out.dtype}")
+        for position, row in enumerate(chosen):
+            self._read_row(self._records[row], first_sample, out[position])
+
+    def _read_row(self, records: ChannelRecords, first_sample: int, out: Samples) -> None:
+        layout = records.layout
+        per = layout.samples_per_record
+        for run, done, offset, length in records.pieces(first_sample, len(out)):
+            path = records.files[run.file]
+            record, inside = divmod(run.skip + offset, per)
+            record += run.first_record
+            target = out[done : done + length]
+            head = min(-inside % per, length)
+            if head:
+                self._read_part(path, layout, record, inside, target[:head])
+                record += 1
+            n_full, tail = divmod(length - head, per)
+            full = target[head : head + n_full * per]
+            self._read_full(path, layout, record, full.reshape(n_full, per))
+            if tail:
+                self._read_part(path, layout, record + n_full, 0, target[length - tail :])
+
+    def _read_part(
+        self, path: Path, layout: RecordLayout, record: int, inside: int, out: Samples
+    ) -> None:
+        """Consecutive samples inside one record."""
+        per_sample = layout.encoding.n_bytes
+        at = layout.header_bytes + record * layout.record_bytes + layout.samples_at
+        buffer = _thread_buffer()
+        step = len(buffer) // per_sample
+        for start in range(0, len(out), step):
+            piece = out[start : start + step]
+            stored = buffer[: len(piece) * per_sample]
+            self._files.read_into(path, stored, at + (inside + start) * per_sample)
+            layout.encoding.decode(stored[None, :], piece[None, :])
+
+    def _read_full(self, path: Path, layout: RecordLayout, record: int, out: Samples) -> None:
+        """Whole records, (n_records, samples_per_record)."""
+        n_bytes = layout.samples_per_record * layout.encoding.n_bytes
+        step = _BUFFER_BYTES // layout.record_bytes
+        if step == 0 or n_bytes * _SPARSE < layout.record_bytes:
+            for i, row in enumerate(out):
+                self._read_part(path, layout, record + i, 0, row)
+            return
+        buffer = _thread_buffer()
+        for start in range(0, len(out), step):
+            piece = out[start : start + step]
+            stored = buffer[: len(piece) * layout.record_bytes].reshape(len(piece), -1)
+            at = layout.header_bytes + (record + start) * layout.record_bytes
+            self._files.read_into(path, stored.reshape(-1), at)
+            layout.encoding.decode(
+                stored[:, layout.samples_at : layout.samples_at + n_bytes], piece
+            )
+
+
+class FileRecording:
+    """A `Recording` made of files of records.
+
+    Parameters
+    ----------
+    description : what it holds
+    folder : what the names of its files are relative to
+    records : stream -> where each channel's samples lie
+    """
+
+    def __init__(
+        self,
+        description: Description,
+        folder: Path,
+        records: Mapping[str, Sequence[ChannelRecords]],
+    ) -> None:
+        self.description = description
+        self._folder = folder
+        self._records = {name: tuple(of_stream) for name, of_stream in records.items()}
+
+    def open(self, stream: str) -> ArraySource:
+        """See `Recording.open`.
+
+        Raises
+        ------
+        BadRecording
+            There is no such stream.
+        """
+        found = find_stream(self.description, stream)
+        return RecordSource(found.channels, found.spans, self._records[stream])
+
+    def byte_ranges(self, stream: str, interval: Interval) -> tuple[ByteRange, ...]:
+        """See `Recording.byte_ranges`: headers and the exact records, with no margin."""
+        found = find_stream(self.description, stream)
+        wanted: dict[Path, list[tuple[int, int]]] = {}
+        parts = cut_spans(found.spans, interval)
+        for records in self._records[stream]:
+            layout = records.layout
+            for path in records.files:
+                ranges = wanted.setdefault(path, [])
+                if layout.header_bytes:
+                    ranges.append((0, layout.header_bytes))
+            for span in parts:
+                for file, start, stop in records.record_ranges(span.first_sample, span.n_samples):
+                    base, size = layout.header_bytes, layout.record_bytes
+                    wanted[records.files[file]].append((base + start * size, base + stop * size))
+        return tuple(
+            ByteRange(path.relative_to(self._folder).as_posix(), start, stop)
+            for path, ranges in wanted.items()
+            for start, stop in _join_ranges(ranges)
+        )
+
+
+def _join_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(ranges):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+        else:
+            joined.append((start, stop))
+    return joined
+
+
+def find_stream(description: Description, name: str) -> Stream:
+    """The stream of that name.
+
+    Raises
+    ------
+    BadRecording
+        There is none; names those there are.
+    """
+    for stream in description.streams:
+        if stream.name == name:
+            return stream
+    raise BadRecording(
+        f"there is no stream {name!r}",
+        where=description.root,
+        remedy=f"choose one of: {', '.join(s.name for s in description.streams)}",
+    )

@@ -1,0 +1,89 @@
+"""The readers there are: adding one is one decorated function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wakeful.model.errors import BadRecording
+from wakeful.model.recording import Recording
+
+Sniff = Callable[[tuple[Path, ...]], tuple[Path, ...]]
+"""Files of one folder (or one file) -> those that are samples of the format."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What there is to open."""
+
+    root: Path
+    """The file or folder asked for."""
+    files: tuple[Path, ...]
+    """Its files of the format, in order of name."""
+    others: tuple[Path, ...]
+    """Its other files, left aside."""
+    scans: Path | None = None
+    """A folder to remember in what reading through whole files has shown; None for nowhere."""
+
+    @property
+    def folder(self) -> Path:
+        """What the names of files are relative to."""
+        return self.root if self.root.is_dir() else self.root.parent
+
+    def only_file(self) -> Path:
+        """The one file of a format that keeps a whole recording in a file.
+
+        Raises
+        ------
+        BadRecording
+            The folder holds several.
+        """
+        if len(self.files) == 1:
+            return self.files[0]
+        shown = ", ".join(str(path) for path in self.files[:4])
+        raise BadRecording(
+            f"the folder holds {len(self.files)} recordings of one file each",
+            where=str(self.root),
+            remedy=f"give the path of one of them: {shown}",
+        )
+
+
+Open = Callable[[Found], Recording]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """How one acquisition format is recognised and opened."""
+
+    name: str
+    """As in `Description.format`: "neuralynx"."""
+    title: str
+    """For people: "Neuralynx (.ncs)"."""
+    sniff: Sniff
+    open: Open
+
+
+READERS: dict[str, Reader] = {}
+"""By name, in the order in which they were registered."""
+
+
+def reader(*, name: str, title: str, sniff: Sniff) -> Callable[[Open], Open]:
+    """Register the decorated function as the one that opens a format."""
+
+    def register(function: Open) -> Open:
+        if name in READERS and READERS[name].open.__module__ != function.__module__:
+            raise ValueError(f"two readers are called {name!r}")
+        READERS[name] = Reader(name=name, title=title, sniff=sniff, open=function)
+        return function
+
+    return register
+
+
+def by_suffix(*suffixes: str) -> Sniff:
+    """A sniff that goes by the end of the name, whatever its case."""
+
+    def sniff(files: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path for path in files if path.suffix.lower() in suffixes)
+
+    return sniff

@@ -1,0 +1,180 @@
+"""Taking a recording in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wakeful.io import mirror
+from wakeful.io.mirror import (
+    check_settled,
+    intake_folder,
+    is_current,
+    read_manifest,
+    scrub,
+    source_files,
+    take_in,
+)
+from wakeful.model.errors import BadRecording, NoRecording, StillGrowing
+from wakeful.model.recording import ByteRange
+
+
+@pytest.fixture
+def source(tmp_path) -> Path:
+    folder = tmp_path / "rec"
+    (folder / "sub").mkdir(parents=True)
+    data = np.random.default_rng(1).integers(0, 256, 40 << 20, dtype=np.uint8).tobytes()
+    (folder / "a.ncs").write_bytes(data)
+    (folder / "sub" / "b.ncs").write_bytes(b"hello")
+    (folder / "empty.nev").write_bytes(b"")
+    (folder / ".hidden").write_bytes(b"no")
+    return folder
+
+
+def test_a_copy_is_the_same_byte_for_byte(source, tmp_path):
+    folder = tmp_path / "in"
+    seen = []
+    manifest = take_in(source, folder, in_place=False, progress=lambda d, t: seen.append((d, t)))
+    root = Path(manifest.root)
+    assert (root / "a.ncs").read_bytes() == (source / "a.ncs").read_bytes()
+    assert (root / "sub" / "b.ncs").read_bytes() == b"hello"
+    assert {f.file for f in manifest.files} == {"a.ncs", "sub/b.ncs", "empty.nev"}
+    assert seen[-1] == (manifest.n_bytes, manifest.n_bytes)
+    assert read_manifest(folder) == manifest
+    assert is_current(manifest, source, in_place=False)
+    assert scrub(manifest) == ()
+
+
+def test_in_place_hashes_the_same_and_copies_nothing(source, tmp_path):
+    copied = take_in(source, tmp_path / "in", in_place=False)
+    hashed = take_in(source, tmp_path / "in2", in_place=True)
+    assert [f.granules for f in copied.files] == [f.granules for f in hashed.files]
+    assert hashed.root == str(source)
+    assert {p.name for p in (tmp_path / "in2").iterdir()} == {"manifest.json", "journal.jsonl"}
+
+
+def test_a_single_file_can_be_taken_in(source, tmp_path):
+    manifest = take_in(source / "a.ncs", tmp_path / "in", in_place=False)
+    assert Path(manifest.root).name == "a.ncs"
+    assert Path(manifest.root).is_file()
+
+
+def test_a_range_is_named_by_the_granules_it_touches(source, tmp_path):
+    manifest = take_in(source, tmp_path / "in", in_place=True)
+    (entry,) = [f for f in manifest.files if f.file == "a.ncs"]
+    assert len(entry.granules) == 3
+    touched = manifest.digests_of([ByteRange("a.ncs", 100, (16 << 20) + 1)])
+    assert touched == [["a.ncs", 100, (16 << 20) + 1, list(entry.granules[:2])]]
+    with pytest.raises(BadRecording, match="never taken in"):
+        manifest.digests_of([ByteRange("a.ncs", 0, 41 << 20)])
+
+
+def test_flipped_bits_in_the_mirror_are_named(source, tmp_path):
+    manifest = take_in(source, tmp_path / "in", in_place=False)
+    path = Path(manifest.root) / "a.ncs"
+    with path.open("r+b") as file:
+        file.seek(20 << 20)
+        byte = file.read(1)
+        file.seek(20 << 20)
+        file.write(bytes([byte[0] ^ 4]))
+    assert scrub(manifest) == (f"a.ncs: bytes {16 << 20} to {32 << 20} differ",)
+
+
+def test_a_changed_source_is_noticed_and_a_lost_source_leaves_the_mirror(source, tmp_path):
+    manifest = take_in(source, tmp_path / "in", in_place=False)
+    (source / "sub" / "b.ncs").write_bytes(b"hello, more")
+    assert not is_current(manifest, source, in_place=False)
+    again = take_in(source, tmp_path / "in", in_place=False)
+    assert (Path(again.root) / "sub" / "b.ncs").read_bytes() == b"hello, more"
+    for path in sorted(source.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert is_current(again, source, in_place=False)
+    source.rmdir()
+    assert is_current(again, source, in_place=False)
+
+
+def test_what_the_source_no_longer_has_is_set_aside_never_removed(source, tmp_path):
+    take_in(source, tmp_path / "in", in_place=False)
+    (source / "sub" / "b.ncs").unlink()
+    manifest = take_in(source, tmp_path / "in", in_place=False)
+    assert not (Path(manifest.root) / "sub" / "b.ncs").exists()
+    kept = list((tmp_path / "in").rglob("b.ncs"))
+    assert [p.read_bytes() for p in kept] == [b"hello"]
+
+
+def test_growing_recordings_wait(source):
+    with pytest.raises(StillGrowing, match="still being written"):
+        check_settled(source, 60.0)
+    old = time.time() - 120
+    for path in source_files(source):
+        os.utime(path, (old, old))
+    check_settled(source, 60.0)
+
+
+def test_nothing_there_is_said(tmp_path):
+    with pytest.raises(NoRecording, match="nothing here"):
+        source_files(tmp_path / "no")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NoRecording, match="empty"):
+        source_files(tmp_path / "empty")
+
+
+def test_a_full_disk_is_refused_before_anything_is_copied(source, tmp_path, monkeypatch):
+    class Usage:
+        free = 1 << 20
+
+    monkeypatch.setattr(mirror.shutil, "disk_usage", lambda _: Usage)
+    with pytest.raises(BadRecording, match="are free"):
+        take_in(source, tmp_path / "in", in_place=False)
+    assert read_manifest(tmp_path / "in") is None
+
+
+def test_names_of_intake_folders_are_safe_and_differ_by_path(tmp_path):
+    a = intake_folder(tmp_path, Path("/data/rat 1/äx"))
+    b = intake_folder(tmp_path, Path("/data/rat 2/äx"))
+    assert a != b
+    assert a.parent == tmp_path
+
+
+_KILLED = """
+import sys
+from pathlib import Path
+from wakeful.io.mirror import take_in
+print("ready", flush=True)
+take_in(Path(sys.argv[1]), Path(sys.argv[2]), in_place=False)
+"""
+
+
+def test_after_any_kill_the_copy_ends_right_and_nothing_half_written_is_seen(tmp_path):
+    source = tmp_path / "rec"
+    source.mkdir()
+    rng = np.random.default_rng(2)
+    for i in range(12):
+        (source / f"{i}.ncs").write_bytes(rng.bytes(6 << 20))
+    folder = tmp_path / "in"
+    kills = 0
+    for delay in (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12):
+        child = subprocess.Popen(
+            [sys.executable, "-c", _KILLED, str(source), str(folder)], stdout=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(delay)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        kills += child.returncode == -signal.SIGKILL
+        for path in (folder / "data").glob("[!.]*"):
+            assert path.read_bytes() == (source / path.name).read_bytes()
+    assert kills >= 3
+    manifest = take_in(source, folder, in_place=False)
+    assert scrub(manifest) == ()
+    assert len(manifest.files) == 12
+    assert not list((folder / "data").glob(".*"))

@@ -1,0 +1,139 @@
+"""Reading samples out of files of records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wakeful.io import records as records_module
+from wakeful.io.records import (
+    ChannelRecords,
+    Encoding,
+    OpenFiles,
+    RecordLayout,
+    RecordSource,
+    Run,
+    iterate_heads,
+)
+from wakeful.model.errors import BadRecording
+from wakeful.model.subject import Channel
+from wakeful.model.time import Span
+
+WIDE = np.array([0, 1, -1, 127, 128, -128, -129, 32_767, -32_768, 12_345], np.int32)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "stored", "expected"),
+    [
+        (Encoding.INT16, WIDE.astype("<i2"), WIDE.astype(np.int16)),
+        (Encoding.INT16_BIG_ENDIAN, WIDE.astype(">i2"), WIDE.astype(np.int16)),
+        (Encoding.OFFSET_BINARY, (WIDE + 32_768).astype("<u2"), WIDE.astype(np.int16)),
+        (
+            Encoding.INT24,
+            (WIDE * 255 + 3).astype("<i4")[:, None].view("u1")[:, :3].copy(),
+            WIDE * 255 + 3,
+        ),
+        (Encoding.FLOAT32, (WIDE / 3).astype("<f4"), (WIDE / 3).astype(np.float32)),
+    ],
+)
+def test_every_encoding(encoding: Encoding, stored: np.ndarray, expected: np.ndarray) -> None:
+    raw = np.frombuffer(stored.tobytes(), np.uint8).reshape(2, -1)
+    assert raw.shape[1] == 5 * encoding.n_bytes
+    out = np.empty((2, 5), encoding.dtype)
+    encoding.decode(raw, out)
+    np.testing.assert_array_equal(out.reshape(-1), expected)
+
+
+def _source(path: Path, layout: RecordLayout, n_samples: int) -> RecordSource:
+    return RecordSource(
+        (Channel(name="a"),),
+        (Span(0.0, n_samples, 1000.0, 0),),
+        [ChannelRecords((path,), layout, (Run(0, n_samples, 0),))],
+    )
+
+
+@pytest.mark.parametrize("buffer_bytes", [64, 1000, 1 << 18])
+@pytest.mark.parametrize(
+    ("record_bytes", "samples_at", "per"),
+    [(120, 20, 50), (2000, 7, 10), (100_000, 3, 49_000), (6, 2, 2)],
+)
+def test_layouts_dense_sparse_and_larger_than_the_buffer(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_bytes: int,
+    samples_at: int,
+    per: int,
+    buffer_bytes: int,
+) -> None:
+    monkeypatch.setattr(records_module, "_BUFFER_BYTES", buffer_bytes)
+    monkeypatch.setattr(records_module, "_local", type("Local", (), {})())
+    rng = np.random.default_rng(1)
+    n_records = 5
+    raw = rng.integers(0, 256, (n_records, record_bytes), dtype=np.uint8)
+    planted = raw[:, samples_at : samples_at + 2 * per].copy().view("<i2").reshape(-1)
+    path = tmp_path / "f"
+    path.write_bytes(b"head!" + raw.tobytes())
+    source = _source(path, RecordLayout(5, record_bytes, samples_at, per), n_records * per)
+    for _ in range(30):
+        a, b = np.sort(rng.integers(0, n_records * per + 1, 2))
+        out = np.empty((1, b - a), np.int16)
+        source.read(int(a), out)
+        np.testing.assert_array_equal(out[0], planted[a:b])
+
+
+def _count_open() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_files_are_opened_once_and_closed_with_their_owner(tmp_path: Path) -> None:
+    before = _count_open()
+    files = OpenFiles()
+    for i in range(6):
+        path = tmp_path / str(i)
+        path.write_bytes(b"abcdef")
+        for _ in range(3):
+            files.read_into(path, np.empty(3, np.uint8), 2)
+    assert _count_open() == before + 6
+    del files
+    assert _count_open() == before
+
+
+def test_with_very_many_files_not_all_stay_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records_module, "_MAX_OPEN_FILES", 2)
+    before = _count_open()
+    files = OpenFiles()
+    for i in range(6):
+        path = tmp_path / str(i)
+        path.write_bytes(bytes([i] * 4))
+        got = np.empty(4, np.uint8)
+        files.read_into(path, got, 0)
+        assert got.tolist() == [i] * 4
+    assert _count_open() == before + 2
+    del files
+
+
+def test_a_file_that_is_gone_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(BadRecording, match="can't be opened"):
+        OpenFiles().read_into(tmp_path / "gone", np.empty(3, np.uint8), 0)
+
+
+def test_heads_come_in_pieces_of_a_bounded_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records_module, "_SCAN_BYTES", 35)
+    path = tmp_path / "f"
+    path.write_bytes(b"hh" + np.arange(35, dtype=np.uint8).tobytes())
+    head = np.dtype({"names": ["a"], "formats": ["u1"], "offsets": [2], "itemsize": 5})
+    pieces = [
+        piece["a"].tolist() for piece in iterate_heads(path, RecordLayout(2, 5, 0, 1), head, 7)
+    ]
+    assert pieces == [[2, 7, 12, 17, 22, 27, 32]]
+    monkeypatch.setattr(records_module, "_SCAN_BYTES", 14)
+    pieces = [
+        piece["a"].tolist() for piece in iterate_heads(path, RecordLayout(2, 5, 0, 1), head, 7)
+    ]
+    assert pieces == [[2, 7], [12, 17], [22, 27], [32]]
