@@ -1,0 +1,53 @@
+"""The night shift of a neuroscience lab.
+
+>>> import wakeful
+>>> library = wakeful.open_library("mylab")                     # doctest: +SKIP
+>>> library.session("2026-01-12_11-00-00_rec").hypnogram.minutes()  # doctest: +SKIP
+
+The names below are loaded when they are first used, so that importing Wakeful costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_WHERE = {
+    "compute_band_power": "wakeful.analysis",
+    "compute_lfp": "wakeful.analysis",
+    "compute_muscle_tone": "wakeful.analysis",
+    "compute_spectrogram": "wakeful.analysis",
+    "make_source": "wakeful.analysis",
+    "open_library": "wakeful.analysis",
+    "score_sleep": "wakeful.analysis",
+    "compute_agreement": "wakeful.sleep.agreement",
+    "read_recording": "wakeful.io.recording",
+    "simulate_subject": "wakeful.simulate",
+    "RecordingPlan": "wakeful.simulate",
+    "SubjectPlan": "wakeful.simulate",
+    "BandPower": "wakeful.model.epochs",
+    "Hypnogram": "wakeful.model.epochs",
+    "MuscleTone": "wakeful.model.epochs",
+    "Spectrogram": "wakeful.model.epochs",
+    "State": "wakeful.model.epochs",
+    "Lfp": "wakeful.model.arrays",
+    "Channel": "wakeful.model.subject",
+    "ChannelKind": "wakeful.model.subject",
+    "Session": "wakeful.model.subject",
+    "Subject": "wakeful.model.subject",
+    "Interval": "wakeful.model.time",
+    "Span": "wakeful.model.time",
+    "WakefulError": "wakeful.model.errors",
+}
+
+__all__ = sorted(_WHERE)  # noqa: PLE0605 -- names, as it must be
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'wakeful' has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

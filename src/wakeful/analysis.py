@@ -1,0 +1,279 @@
+"""What `import wakeful` offers: the pipeline's own verbs on plain arrays, and a library's results.
+
+Every function here calls the very step that the pipeline runs, so that a number from a notebook
+and a number from the night's run are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeful.catalog import load_catalog
+from wakeful.config import Library
+from wakeful.config import open_library as open_config
+from wakeful.io.store import Store
+from wakeful.ledger import Ledger
+from wakeful.model.arrays import ArraySource, Lfp, MemorySink, MemorySource
+from wakeful.model.epochs import BandPower, Hypnogram, LfpEmg, MuscleTone, Rows, Spectrogram
+from wakeful.model.errors import BadParameters, UnknownResult
+from wakeful.model.subject import Channel, Session, Subject
+from wakeful.model.time import Interval, Span
+from wakeful.service.lookup import Found, find_session, find_sessions
+from wakeful.sheet.local import LocalSheet
+
+
+def make_source(
+    samples: NDArray[Any], rate_hz: float, channels: Sequence[Channel] | None = None
+) -> MemorySource:
+    """A gap-free array as the source that the other functions take.
+
+    Parameters
+    ----------
+    samples : (n_channels, n_samples); microvolts, or steps of each channel's `gain_uv`
+    rate_hz : samples per second
+    channels : what each row is; unnamed LFP channels where None
+
+    Raises
+    ------
+    BadParameters
+        The shapes do not fit, or the rate is not a positive number.
+    """
+    array = np.asarray(samples)
+    named = tuple(channels or (Channel(name=f"{i + 1}") for i in range(len(array))))
+    if array.ndim != 2 or len(named) != len(array):
+        raise BadParameters(
+            f"samples of shape {array.shape} with {len(named)} channels",
+            where="make_source",
+            remedy="give (n_channels, n_samples) and as many channels as rows",
+        )
+    if not (np.isfinite(rate_hz) and rate_hz > 0):
+        raise BadParameters(f"rate_hz is {rate_hz}", where="make_source", remedy="give a rate")
+    return MemorySource(array, named, (Span(0.0, array.shape[1], float(rate_hz), 0),))
+
+
+def _session(lfp_spans: tuple[Span, ...], epoch_s: float, mains_hz: float) -> Session:
+    return Session(
+        name="array",
+        subject=Subject(identifier="array"),
+        start_utc=None,
+        duration_s=lfp_spans[-1].stop_s if lfp_spans else 0.0,
+        mains_hz=mains_hz,
+        epoch_s=epoch_s,
+    )
+
+
+def _one_span(stop_s: float) -> tuple[Span, ...]:
+    return (Span(0.0, max(1, round(stop_s)), 1.0, 0),)
+
+
+def _run(step_name: str, values: Mapping[str, Any], params: Mapping[str, Any] | None) -> Any:
+    step = load_catalog().steps[step_name]
+    return step.compute(step.inputs(**values), step.make_params(params or {}))
+
+
+def _whole_epochs(spans: tuple[Span, ...], epoch_s: float) -> Interval:
+    """From the session's start to the end of the last whole epoch."""
+    stop_s = spans[-1].stop_s if spans else 0.0
+    return Interval(0.0, np.floor(stop_s / epoch_s + 1e-6) * epoch_s)
+
+
+def compute_lfp(
+    source: ArraySource, *, params: Mapping[str, Any] | None = None
+) -> tuple[Lfp, LfpEmg]:
+    """Decimated LFP and LFP-derived EMG of a whole source, held in memory.
+
+    Parameters
+    ----------
+    source : `make_source(...)`, or `read_recording(...).open(stream)`
+    params : of the step `convert`
+    """
+    spans = source.spans
+    block = Interval(0.0, spans[-1].stop_s if spans else 0.0)
+    result = _run("convert", {"raw": source, "block": block, "lfp_sink": MemorySink()}, params)
+    return result.lfp, result.lfp_emg
+
+
+def compute_spectrogram(
+    lfp: Lfp,
+    *,
+    epoch_s: float = 4.0,
+    mains_hz: float = 50.0,
+    params: Mapping[str, Any] | None = None,
+) -> Spectrogram:
+    """Multitaper power spectral density per epoch and region, uV^2/Hz.
+
+    Parameters
+    ----------
+    params : of the step `spectrogram`
+    """
+    session = _session(lfp.spans, epoch_s, mains_hz)
+    block = _whole_epochs(lfp.spans, epoch_s)
+    values = {"lfp": lfp, "block": block, "session": session}
+    result: Spectrogram = _run("spectrogram", values, params).spectrogram
+    return result
+
+
+def compute_band_power(
+    spectrogram: Spectrogram, *, params: Mapping[str, Any] | None = None
+) -> BandPower:
+    """Power per epoch, region and band, uV^2.
+
+    Parameters
+    ----------
+    params : of the step `band_power`
+    """
+    epoch_s = spectrogram.epoch_s
+    stop_s = float(spectrogram.start_s[-1]) + epoch_s if spectrogram.n_rows else 0.0
+    values = {
+        "spectrogram": spectrogram,
+        "block": Interval(0.0, stop_s),
+        "session": _session(_one_span(stop_s), epoch_s, 50.0),
+    }
+    result: BandPower = _run("band_power", values, params).band_power
+    return result
+
+
+def compute_muscle_tone(
+    lfp: Lfp,
+    lfp_emg: LfpEmg,
+    *,
+    epoch_s: float = 4.0,
+    mains_hz: float = 50.0,
+    params: Mapping[str, Any] | None = None,
+) -> MuscleTone:
+    """EMG (root mean square) and LFP-derived EMG per epoch.
+
+    Parameters
+    ----------
+    params : of the step `muscle`
+    """
+    values = {
+        "lfp": lfp,
+        "lfp_emg": lfp_emg,
+        "block": _whole_epochs(lfp.spans, epoch_s),
+        "session": _session(lfp.spans, epoch_s, mains_hz),
+    }
+    result: MuscleTone = _run("muscle", values, params).muscle
+    return result
+
+
+def score_sleep(
+    band_power: BandPower,
+    muscle: MuscleTone | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+) -> Hypnogram:
+    """Awake, NREM or REM per epoch, without labels.
+
+    Parameters
+    ----------
+    params : of the step `sleep`
+    """
+    epoch_s = band_power.epoch_s
+    stop_s = float(band_power.start_s[-1]) + epoch_s if band_power.n_rows else 0.0
+    values = {
+        "band_power": band_power,
+        "muscle": muscle,
+        "session": _session(_one_span(stop_s), epoch_s, 50.0),
+    }
+    result: Hypnogram = _run("sleep", values, params).hypnogram
+    return result
+
+
+class SessionResults:
+    """The stored results of one session; read when asked for.
+
+    `lfp`, `spectrogram`, `band_power`, `muscle`, `hypnogram` and every other output of a step is
+    an attribute: joined over blocks, arrays memory-mapped or read on demand.
+    """
+
+    def __init__(self, store: Store, found: Found) -> None:
+        self._store = store
+        self._found = found
+
+    @property
+    def name(self) -> str:
+        """As the published folder is called."""
+        return self._found.name
+
+    @property
+    def session(self) -> Session:
+        """Subject, start, time zone, light schedule."""
+        return self._found.plan.session
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs there are."""
+        steps = load_catalog().steps
+        planned = {task.step for task in self._found.plan.tasks if task.kind == "result"}
+        return tuple(o for name in steps if name in planned for o in steps[name].output_types())
+
+    def __getattr__(self, name: str) -> Any:
+        step = load_catalog().maker_of(name)
+        if step is None:
+            raise AttributeError(f"{name!r} is not one of {', '.join(self.outputs)}")
+        kind = step.output_types()[name]
+        tasks = [t for t in self._found.plan.tasks if t.step == step.name and t.kind == "result"]
+        if not tasks:
+            raise UnknownResult(
+                f"the row does not ask for {step.name}", where=self.name, remedy="edit its analyses"
+            )
+        parts = [self._store.read(step.name, task.key, name, kind) for task in tasks]
+        if issubclass(kind, Rows | Lfp):
+            return kind.join(parts)
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def __repr__(self) -> str:
+        return f"SessionResults({self.name!r}: {', '.join(self.outputs)})"
+
+
+class OpenLibrary:
+    """A library opened for reading.
+
+    Parameters
+    ----------
+    library : its folder and configuration
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._store = Store(library.results)
+
+    def sessions(self) -> tuple[SessionResults, ...]:
+        """The sessions of all rows whose recording has been taken in."""
+        with Ledger.open(self.library.database) as ledger:
+            found = find_sessions(self.library, LocalSheet(ledger, actor="reader"), load_catalog())
+        return tuple(SessionResults(self._store, f) for f in found)
+
+    def session(self, name: str) -> SessionResults:
+        """One session by its name.
+
+        Raises
+        ------
+        UnknownResult
+            None has it, or several rows do.
+        """
+        with Ledger.open(self.library.database) as ledger:
+            sheet = LocalSheet(ledger, actor="reader")
+            found = find_session(self.library, sheet, load_catalog(), name)
+        return SessionResults(self._store, found)
+
+
+def open_library(path: Path | str | None = None) -> OpenLibrary:
+    """Open a library for reading its results.
+
+    Parameters
+    ----------
+    path : its folder; None for the nearest one at or above the working directory
+
+    Raises
+    ------
+    NoLibrary, BadConfig
+        There is none, or its wakeful.toml can't be used.
+    """
+    return OpenLibrary(open_config(path))

@@ -1,0 +1,308 @@
+"""Commands that work on a library: init, add, run, status, report."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from wakeful.catalog import load_catalog
+from wakeful.cli.output import (
+    JsonOption,
+    LibraryOption,
+    console,
+    library_open,
+    make_service,
+    print_json,
+    print_table,
+)
+from wakeful.config import Config, Executor, Lab, Work, open_library, write_library
+from wakeful.io.store import Store
+from wakeful.model.errors import BadConfig, BadRow
+from wakeful.service.lock import hold_library
+from wakeful.service.lookup import find_session, republish
+from wakeful.service.reconcile import RowView, make_context
+from wakeful.sheet.interface import Status
+from wakeful.sheet.validate import validate_rows
+
+_COLOURS = {
+    Status.DONE: "green",
+    Status.DONE_WITH_WARNINGS: "yellow",
+    Status.FAILED: "red",
+    Status.NEEDS_ATTENTION: "red",
+    Status.RUNNING: "cyan",
+    Status.TRANSFERRING: "cyan",
+}
+
+
+def init(
+    library: Annotated[Path, typer.Argument(help="The folder to make; may exist, without files.")],
+    time_zone: Annotated[
+        str, typer.Option(help="IANA name of the lab's time zone, e.g. Europe/Berlin.")
+    ] = "UTC",
+    mains_hz: Annotated[int, typer.Option(help="Frequency of the mains: 50 or 60.")] = 50,
+    lights_on: Annotated[
+        str, typer.Option(help="When the lights go on, local time, e.g. 07:00.")
+    ] = "",
+    lights_off: Annotated[
+        str, typer.Option(help="When the lights go off, local time, e.g. 19:00.")
+    ] = "",
+    block_s: Annotated[float, typer.Option(help="Unit of work, seconds.")] = 3600.0,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Use raw data where it is instead of copying it.")
+    ] = False,
+    workers: Annotated[int, typer.Option(help="Jobs at one time.", min=1)] = 2,
+) -> None:
+    """Make a new library: wakeful.toml, database, folders."""
+    lab = make_lab(time_zone, mains_hz, lights_on, lights_off)
+    work = Work(block_s=block_s, transfer="in-place" if in_place else "mirror")
+    made = write_library(library, Config(lab=lab, work=work, executor=Executor(workers=workers)))
+    with library_open(made.root, getpass.getuser()):
+        pass
+    console.print(f"made the library {escape(str(made.root))}")
+    console.print(
+        f"next: wakeful add RECORDING --subject ID --library {escape(str(library))}",
+        style="dim",
+        highlight=False,
+    )
+
+
+def make_lab(time_zone: str, mains_hz: int, lights_on: str, lights_off: str) -> Lab:
+    """The [lab] section from the command line.
+
+    Raises
+    ------
+    BadConfig
+        Names every bad option at once.
+    """
+    from pydantic import ValidationError
+
+    values: dict[str, Any] = {"time_zone": time_zone, "mains_hz": mains_hz}
+    for name, text in (("lights_on", lights_on), ("lights_off", lights_off)):
+        if text:
+            try:
+                values[name] = time.fromisoformat(text)
+            except ValueError:
+                values[name] = text
+    try:
+        return Lab.model_validate(values)
+    except ValidationError as error:
+        problems = [
+            f"--{'-'.join(str(p) for p in e['loc']).replace('_', '-') or 'lights'}: "
+            f"{str(e['msg']).removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
+        raise BadConfig(" | ".join(problems), remedy="correct these options") from error
+
+
+def add(
+    recording: Annotated[str, typer.Argument(help="The recording's folder or file.")],
+    subject: Annotated[str, typer.Option(help="The animal's identifier, e.g. M014.")],
+    channels: Annotated[
+        str,
+        typer.Option(
+            help="Channels file (CSV: channel, subject, region, kind, reference, x_mm, y_mm, "
+            "z_mm, notes). Default: channels.csv in the recording's folder."
+        ),
+    ] = "",
+    analyses: Annotated[
+        str, typer.Option(help="Analyses, with commas; default: all. See `wakeful steps`.")
+    ] = "",
+    params: Annotated[str, typer.Option(help="A parameter set of wakeful.toml.")] = "",
+    stream: Annotated[
+        str, typer.Option(help="Which stream, where the recording holds several.")
+    ] = "",
+    priority: Annotated[int, typer.Option(help="Higher goes first.")] = 0,
+    rerun: Annotated[int, typer.Option(help="A new number asks for the row once more.")] = 0,
+    notes: Annotated[str, typer.Option(help="Anything; kept, not read.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Add the row without its run tick.")] = False,
+    library: LibraryOption = None,
+) -> None:
+    """Add a row to the local sheet: a recording, the analyses wanted.
+
+    The row is checked at once; a row that can't run is added all the same, with what is wrong
+    in its message, so that it can be corrected there.
+    """
+    with library_open(library, getpass.getuser()) as (opened, _, sheet):
+        typed = recording
+        if "\0" not in recording and not recording.startswith(("=", "@")):
+            path = Path(recording).expanduser()
+            typed = str(path.resolve()) if path.exists() else recording
+        beside = str(Path(channels).expanduser().resolve()) if channels else ""
+        row = sheet.add(
+            subject=subject,
+            recording=typed,
+            analyses=analyses,
+            params=params,
+            stream=stream,
+            channels=beside,
+            priority=str(priority) if priority else "",
+            run="" if wait else "yes",
+            rerun=str(rerun) if rerun else "",
+            notes=notes,
+        )
+        context = make_context(opened, load_catalog())
+        errors = {
+            checked.row.identifier: checked.error
+            for checked in validate_rows(sheet.read_rows(), context)
+        }
+        console.print(f"row {row.number} added", highlight=False)
+        error = errors.get(row.identifier)
+        if error is not None:
+            raise error if isinstance(error, BadRow) else BadRow(str(error))
+    console.print("next: wakeful run --once", style="dim", highlight=False)
+
+
+def run(
+    once: Annotated[bool, typer.Option("--once", help="Stop when nothing is left to do.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")] = False,
+    library: LibraryOption = None,
+) -> None:
+    """Make what the rows ask for: once, or for ever.
+
+    Ends with 0 where every ticked row is done, with 1 where one needs attention or failed.
+    """
+    opened = open_library(library)
+    with hold_library(opened.root), library_open(opened.root, "service") as (_, ledger, sheet):
+        service = make_service(opened, ledger, sheet)
+        with progress_display(quiet) as show:
+            if not once:
+                service.run_forever(show)
+            views = service.run_once(show)
+    print_rows(views)
+    bad = {Status.FAILED, Status.NEEDS_ATTENTION}
+    if any(view.update.status in bad for view in views):
+        raise typer.Exit(1)
+
+
+class progress_display:  # noqa: N801 -- used as a context manager
+    """A live table of the rows at work; plain lines where there is no terminal.
+
+    Parameters
+    ----------
+    quiet : show nothing
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._said: dict[str, str] = {}
+
+    def __enter__(self) -> Any:
+        if self._quiet:
+            return None
+        if console.is_terminal:
+            self._live.start()
+            return self._draw
+        return self._say
+
+    def __exit__(self, *problem: object) -> None:
+        if not self._quiet and console.is_terminal:
+            self._live.stop()
+
+    def _draw(self, views: tuple[RowView, ...], n_running: int) -> None:
+        table = Table.grid(padding=(0, 2))
+        busy = [v for v in views if v.update.status not in ("", Status.WAITING)]
+        for view in busy:
+            share = view.n_present / view.n_results if view.n_results else 0.0
+            status = str(view.update.status)
+            colour = _COLOURS.get(Status(status), "white")
+            bar = "█" * round(24 * share) + "░" * (24 - round(24 * share))
+            table.add_row(
+                f"row {view.row.number}",
+                escape(view.row.subject),
+                f"[{colour}]{status}[/]",
+                f"[cyan]{bar}[/]",
+                escape(view.update.progress),
+                escape(view.update.message[:60]),
+            )
+        table.add_row("", f"{n_running} jobs", "", "", "", "")
+        self._live.update(table, refresh=True)
+
+    def _say(self, views: tuple[RowView, ...], _: int) -> None:
+        for view in views:
+            line = f"{view.update.status} {view.update.progress}".strip()
+            if line and self._said.get(view.row.identifier) != line:
+                self._said[view.row.identifier] = line
+                console.print(f"row {view.row.number} {view.row.subject}: {line}", markup=False)
+
+
+def print_rows(views: tuple[RowView, ...]) -> None:
+    """What became of each row."""
+    for view in views:
+        update = view.update
+        if not update.status:
+            continue
+        colour = _COLOURS.get(Status(update.status), "white")
+        console.print(
+            f"row {view.row.number} {escape(view.row.subject)}: [{colour}]{update.status}[/]"
+            + (f" ({escape(update.progress)})" if update.progress else ""),
+            highlight=False,
+        )
+        for part in filter(None, update.message.split(" | ")):
+            console.print(f"    {escape(part)}", highlight=False, soft_wrap=True)
+        if update.link:
+            console.print(f"    {escape(update.link)}", highlight=False, soft_wrap=True)
+
+
+def status(
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rows, runs, progress."""
+    with library_open(library, getpass.getuser()) as (opened, ledger, sheet):
+        rows = sheet.read_rows()
+        if as_json:
+            print_json(
+                {
+                    "library": str(opened.root),
+                    "rows": [
+                        {"number": row.number, **row.cells(), **row.status_cells()} for row in rows
+                    ],
+                    "open_jobs": [job.job_id for job in ledger.open_jobs()],
+                }
+            )
+            return
+        console.print(f"library {escape(str(opened.root))}", highlight=False)
+        if not rows:
+            console.print("the sheet is empty; add a row with wakeful add")
+            return
+        print_table(
+            ("row", "subject", "recording", "status", "progress", "finished"),
+            [
+                (
+                    str(row.number),
+                    row.subject,
+                    Path(row.recording).name,
+                    row.status,
+                    row.progress,
+                    row.finished,
+                )
+                for row in rows
+            ],
+        )
+        for row in rows:
+            for part in filter(None, row.message.split(" | ")):
+                console.print(f"row {row.number}: {escape(part)}", highlight=False, soft_wrap=True)
+            if row.link:
+                console.print(f"row {row.number}: {escape(row.link)}", soft_wrap=True)
+
+
+def report(
+    session: Annotated[
+        str, typer.Argument(help="The session's name, as the published folder is called.")
+    ],
+    library: LibraryOption = None,
+) -> None:
+    """Write a session's report and figures again, from the results that are there."""
+    with library_open(library, getpass.getuser()) as (opened, _, sheet):
+        catalog = load_catalog()
+        found = find_session(opened, sheet, catalog, session)
+        path = republish(opened, Store(opened.results), catalog, found)
+    console.print(escape(str(path)), highlight=False, soft_wrap=True)

@@ -1,0 +1,95 @@
+"""What an executor is, and what a job's folder holds.
+
+An attempt at a job has a folder of its own, so that no two attempts ever write one place:
+
+    jobs/<name>/<attempt>/job.json       what is to be done, written before anything starts
+    jobs/<name>/<attempt>/process.json   who does it
+    jobs/<name>/<attempt>/progress.json  how far it is
+    jobs/<name>/<attempt>/log.txt        what it said
+    jobs/<name>/<attempt>/exit.json      how it ended; appears whole, and is the truth
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from wakeful.io.atomic import write_json
+
+JOB_NAME = "job.json"
+PROCESS_NAME = "process.json"
+PROGRESS_NAME = "progress.json"
+LOG_NAME = "log.txt"
+EXIT_NAME = "exit.json"
+
+
+class AttemptState(StrEnum):
+    """How an attempt at a job stands."""
+
+    WAITING = "waiting"
+    """Its folder is there; nobody works on it."""
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    """It ended and says why."""
+    DIED = "died"
+    """Its process is gone and left no word: killed, out of memory, power cut."""
+
+
+@dataclass(frozen=True)
+class AttemptStatus:
+    """How an attempt stands, and what it says."""
+
+    state: AttemptState
+    message: str = ""
+    fraction: float = 0.0
+    """Done of this job, 0 to 1."""
+    pid: int | None = None
+    pid_start_time: float | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in (AttemptState.DONE, AttemptState.FAILED, AttemptState.DIED)
+
+
+class Executor(Protocol):
+    """Runs the attempts whose folders it is given."""
+
+    def submit(self, folder: Path) -> None:
+        """Start the attempt whose job.json lies in `folder`."""
+        ...
+
+    def poll(self, folder: Path) -> AttemptStatus:
+        """How the attempt stands; knows attempts that another service process started too."""
+        ...
+
+    def cancel(self, folder: Path) -> None:
+        """Stop the attempt; it then counts as died."""
+        ...
+
+
+def prepare_attempt(jobs: Path, name: str, number: int, description: dict[str, Any]) -> Path:
+    """Make an attempt's folder with its job.json: the intent, recorded before the effect."""
+    folder = jobs / name / str(number)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / JOB_NAME, description)
+    return folder
+
+
+def last_attempt(jobs: Path, name: str) -> int:
+    """The number of the latest attempt at a job; 0 where there was none."""
+    numbers = [int(f.name) for f in (jobs / name).glob("[0-9]*") if f.name.isdigit()]
+    return max(numbers, default=0)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A file that appears whole; None while it is not there."""
+    try:
+        tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return tree

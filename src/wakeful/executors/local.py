@@ -1,0 +1,117 @@
+"""Worker processes on this machine, adopted again after the service was killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from wakeful.executors.interface import (
+    EXIT_NAME,
+    LOG_NAME,
+    PROCESS_NAME,
+    PROGRESS_NAME,
+    AttemptState,
+    AttemptStatus,
+    read_json,
+)
+from wakeful.io.atomic import write_json
+
+_START_TIME_SLACK_S = 1.0
+
+
+class LocalExecutor:
+    """Starts one process an attempt, in a session of its own: it outlives the service.
+
+    Parameters
+    ----------
+    threads : threads that numerical libraries may use in one worker
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
+        self._children: dict[Path, subprocess.Popen[bytes]] = {}
+
+    def submit(self, folder: Path) -> None:
+        """See `Executor.submit`."""
+        environment = {
+            **os.environ,
+            **{
+                name: str(self._threads)
+                for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+            },
+            "MPLBACKEND": "Agg",
+        }
+        with (folder / LOG_NAME).open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "wakeful.executors.worker", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+        self._children[folder] = child
+        try:
+            started = psutil.Process(child.pid).create_time()
+        except psutil.Error:
+            return  # it has ended already; its exit file tells how
+        write_json(folder / PROCESS_NAME, {"pid": child.pid, "start_time": started})
+
+    def poll(self, folder: Path) -> AttemptStatus:
+        """See `Executor.poll`."""
+        child = self._children.get(folder)
+        gone = child is not None and child.poll() is not None
+        process = read_json(folder / PROCESS_NAME)
+        pid = None if process is None else int(process["pid"])
+        start_time = None if process is None else float(process["start_time"])
+        alive = not gone and pid is not None and _is_alive(pid, start_time)
+        # Looked at after the process: one that has just ended has left its word by now.
+        ended = read_json(folder / EXIT_NAME)
+        if ended is not None:
+            if child is not None:
+                child.wait()  # it has written its last word; a moment later it is gone
+            self._children.pop(folder, None)
+            state = AttemptState.DONE if ended["ok"] else AttemptState.FAILED
+            return AttemptStatus(state, str(ended["message"]), 1.0, pid, start_time)
+        if alive:
+            progress = read_json(folder / PROGRESS_NAME) or {}
+            return AttemptStatus(
+                AttemptState.RUNNING,
+                str(progress.get("message", "starting")),
+                float(progress.get("fraction", 0.0)),
+                pid,
+                start_time,
+            )
+        if process is None and child is None:
+            return AttemptStatus(AttemptState.WAITING)
+        self._children.pop(folder, None)
+        code = child.returncode if child is not None else None
+        reason = "" if code is None else f" (exit code {code})"
+        return AttemptStatus(
+            AttemptState.DIED,
+            f"the worker ended without a word{reason}: killed, out of memory, or a power cut",
+            0.0,
+            pid,
+            start_time,
+        )
+
+    def cancel(self, folder: Path) -> None:
+        """See `Executor.cancel`."""
+        process = read_json(folder / PROCESS_NAME)
+        if process is not None and _is_alive(int(process["pid"]), float(process["start_time"])):
+            psutil.Process(int(process["pid"])).terminate()
+
+
+def _is_alive(pid: int, start_time: float | None) -> bool:
+    """Whether the very process still runs: numbers are used again, start times are not."""
+    try:
+        process = psutil.Process(pid)
+        created: float = process.create_time()
+        same = start_time is None or abs(created - start_time) < _START_TIME_SLACK_S
+        return same and bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

@@ -1,0 +1,109 @@
+"""The worker's entry: `python -m wakeful.executors.worker FOLDER` runs one attempt at a job.
+
+It reads job.json, writes results with their receipts, says how far it is, and leaves exit.json. It
+never opens the database.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from wakeful.executors.interface import (
+    EXIT_NAME,
+    JOB_NAME,
+    PROCESS_NAME,
+    PROGRESS_NAME,
+    read_json,
+)
+from wakeful.io.atomic import write_json
+from wakeful.model.errors import WakefulError
+
+_REPORT_EVERY_S = 0.5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the attempt whose folder is given; returns the exit code."""
+    folder = Path((arguments or sys.argv[1:])[0])
+    write_json(
+        folder / PROCESS_NAME,
+        {"pid": os.getpid(), "start_time": psutil.Process().create_time()},
+    )
+    job = read_json(folder / JOB_NAME)
+    if job is None:
+        print(f"{folder}: no {JOB_NAME}", file=sys.stderr)  # noqa: T201 -- goes to the job's log
+        return 2
+    try:
+        message = _RUN[job["kind"]](job, _Progress(folder))
+    except WakefulError as error:
+        traceback.print_exc()
+        return _leave(folder, ok=False, message=str(error))
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the row must hear of it
+        traceback.print_exc()
+        return _leave(folder, ok=False, message=f"{type(error).__name__}: {error}")
+    return _leave(folder, ok=True, message=message)
+
+
+class _Progress:
+    """Tells how far the job is, at most twice a second."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / PROGRESS_NAME
+        self._last = 0.0
+
+    def say(self, message: str, fraction: float) -> None:
+        now = time.monotonic()
+        if now - self._last >= _REPORT_EVERY_S:
+            self._last = now
+            write_json(self._path, {"message": message, "fraction": round(fraction, 4)})
+
+
+def _take_in(job: dict[str, Any], progress: _Progress) -> str:
+    from wakeful.io.mirror import take_in
+
+    verb = "hashing" if job["in_place"] else "copying"
+    manifest = take_in(
+        Path(job["source"]),
+        Path(job["folder"]),
+        in_place=job["in_place"],
+        progress=lambda done, total: progress.say(
+            f"{verb} {done / 1e6:.0f} of {total / 1e6:.0f} MB", done / max(total, 1)
+        ),
+    )
+    return f"took in {len(manifest.files)} files, {manifest.n_bytes / 1e6:.1f} MB"
+
+
+def _run_steps(job: dict[str, Any], progress: _Progress) -> str:
+    from wakeful.catalog import load_catalog
+    from wakeful.io.codec import from_plain
+    from wakeful.io.store import Store
+    from wakeful.pipeline.plan import Job
+    from wakeful.pipeline.runner import Runner
+
+    planned = from_plain(job["job"], Job)
+    runner = Runner(load_catalog(), Store(Path(job["results"])), planned)
+    made = runner.run(
+        lambda task, done, total: progress.say(
+            f"{'drawing' if task.kind == 'figure' else 'computing'} {task.step}, {task.scope}",
+            done / total,
+        )
+    )
+    return f"made {len(made)} of {len(planned.tasks)} results"
+
+
+_RUN = {"take_in": _take_in, "steps": _run_steps}
+
+
+def _leave(folder: Path, *, ok: bool, message: str) -> int:
+    write_json(folder / EXIT_NAME, {"ok": ok, "message": message})
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""What a request needs: every result's key, known before anything is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wakeful.catalog import Catalog
+from wakeful.io.codec import to_plain
+from wakeful.io.mirror import Manifest
+from wakeful.model.recording import Recording, Stream
+from wakeful.model.subject import Session
+from wakeful.model.time import account_for, cut_spans
+from wakeful.pipeline.keys import digest, figure_key, raw_key, result_key
+from wakeful.pipeline.plan import Plan, RecordingReference, Reference, Scope, ScopeKind, Task
+from wakeful.pipeline.scopes import Scopes, quarantined_in
+from wakeful.step import GIVEN, Step, changed_params
+
+
+def _scope_kind(step: Step) -> ScopeKind:
+    return "block" if step.per == "scan" else step.per
+
+
+@dataclass(frozen=True)
+class Target:
+    """A recording that was taken in, opened, its stream chosen and its session made."""
+
+    recording: Recording
+    stream: Stream
+    """With the channels file applied."""
+    session: Session
+    manifest: Manifest
+    manifest_folder: Path
+
+
+def make_plan(
+    target: Target,
+    catalog: Catalog,
+    wanted: Sequence[str],
+    parameters: Mapping[str, Mapping[str, Any]],
+) -> Plan:
+    """Plan all results and figures of a request.
+
+    Parameters
+    ----------
+    target : what is to be analysed
+    catalog : the steps there are
+    wanted : names of the steps whose figures are asked for; what they need is planned too
+    parameters : step -> field -> value, where they differ from the defaults
+
+    Raises
+    ------
+    BadParameters
+        A parameter set that does not fit its step.
+    """
+    return _Planner(target, catalog, wanted, parameters).plan()
+
+
+class _Planner:
+    def __init__(
+        self,
+        target: Target,
+        catalog: Catalog,
+        wanted: Sequence[str],
+        parameters: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self._target = target
+        self._catalog = catalog
+        self._wanted = set(wanted)
+        self._steps = [catalog.steps[name] for name in catalog.with_needs(wanted)]
+        self._changed = {
+            step.name: to_plain(changed_params(step.make_params(parameters.get(step.name, {}))))
+            for step in self._steps
+        }
+        self._scopes = Scopes(target.session)
+        self._tasks: dict[str, Task] = {}
+        # (step, scope) -> the task that makes its result there
+        self._made: dict[tuple[str, Scope], Task] = {}
+
+    def plan(self) -> Plan:
+        for step in self._steps:
+            for scope in self._scopes.all(_scope_kind(step)):
+                self._add_result(step, scope)
+        for step in self._steps:
+            if step.name in self._wanted and step.draw is not None:
+                # Figures of block steps are drawn once a local day, as if the day were one block.
+                for scope in self._scopes.all("session" if step.per == "session" else "day"):
+                    self._add_figures(step, scope)
+        target = self._target
+        return Plan(
+            session=target.session,
+            recording=RecordingReference(
+                manifest_folder=str(target.manifest_folder),
+                stream=target.stream.name,
+                channels=target.stream.channels,
+            ),
+            tasks=tuple(self._tasks.values()),
+        )
+
+    def _sources(self, maker: Step, scope: Scope, halo_s: float) -> tuple[Reference, ...]:
+        """The results of `maker` that a task of `scope` is bound to, in order of time."""
+        return tuple(
+            Reference(maker.name, self._made[maker.name, s].key)
+            for s in self._scopes.touching(_scope_kind(maker), scope, halo_s)
+        )
+
+    def _bind(self, step: Step, scope: Scope) -> dict[str, tuple[Reference, ...]]:
+        inputs: dict[str, tuple[Reference, ...]] = {}
+        for field, optional in step.input_fields().items():
+            if field in GIVEN:
+                continue
+            maker = self._catalog.maker_of(field)
+            if maker is None:
+                if optional:
+                    continue
+                raise LookupError(f"{step.name} needs {field}, which no step gives")
+            if maker.name == step.name:  # a scan step's own result of the block before
+                if scope.number > 0:
+                    before = self._made[step.name, Scope("block", scope.number - 1)]
+                    inputs[field] = (Reference(step.name, before.key),)
+                continue
+            inputs[field] = self._sources(maker, scope, step.halo_s)
+        return inputs
+
+    def _given(self, step: Step, scope: Scope) -> dict[str, Any]:
+        target = self._target
+        interval = self._scopes.interval(scope)
+        given: dict[str, Any] = {}
+        for field in step.input_fields():
+            if field == "raw":
+                wide = interval.widen(step.halo_s, step.halo_s).intersect(target.session.interval)
+                ranges = target.recording.byte_ranges(target.stream.name, wide)
+                given[field] = raw_key(
+                    target.recording.description.format,
+                    target.stream,
+                    wide,
+                    ranges,
+                    target.manifest,
+                )
+            elif field == "block":
+                given[field] = [interval.start_s, interval.stop_s]
+            elif field == "session":
+                given[field] = digest(self._scopes.session_for(scope))
+            elif field == "day":
+                given[field] = to_plain(self._scopes.days[scope.number])
+            elif field == "channels":
+                given[field] = digest(target.stream.channels)
+            elif field == "accounting":
+                given[field] = to_plain(
+                    account_for(
+                        interval,
+                        target.session.interval,
+                        target.stream.spans,
+                        target.stream.quarantined,
+                    )
+                )
+            elif field == "quarantined":
+                given[field] = to_plain(quarantined_in(target.stream, interval))
+            elif field == "spans":
+                given[field] = digest(cut_spans(target.stream.spans, interval))
+        return given
+
+    def _level(self, scope: Scope, needs: Sequence[Reference]) -> int:
+        levels = [0]
+        for reference in needs:
+            task = self._tasks[reference.key]
+            levels.append(task.level if task.scope == scope else task.level + 1)
+        return max(levels)
+
+    def _add_result(self, step: Step, scope: Scope) -> None:
+        inputs = self._bind(step, scope)
+        given = self._given(step, scope)
+        changed = self._changed[step.name]
+        keys = {f: tuple(r.key for r in references) for f, references in inputs.items()}
+        task = Task(
+            kind="result",
+            step=step.name,
+            key=result_key(step, changed, scope.kind, keys, given),
+            scope=scope,
+            level=self._level(scope, [r for rs in inputs.values() for r in rs]),
+            changed=changed,
+            inputs=inputs,
+            given=given,
+        )
+        self._tasks[task.key] = self._made[step.name, scope] = task
+
+    def _add_figures(self, step: Step, scope: Scope) -> None:
+        from wakeful.figures import STYLE_VERSION
+
+        results = self._sources(step, scope, 0.0)
+        inputs = {
+            field: references
+            for field, references in self._bind(step, scope).items()
+            if self._catalog.maker_of(field) is not step
+        }
+        given = self._given(step, scope)
+        given.pop("raw", None)
+        given["session"] = digest(self._scopes.session_for(scope))
+        changed = self._changed[step.name]
+        keys = {f: tuple(r.key for r in references) for f, references in inputs.items()}
+        key = figure_key(step, STYLE_VERSION, changed, tuple(r.key for r in results), keys, given)
+        needs = [*results, *(r for rs in inputs.values() for r in rs)]
+        task = Task(
+            kind="figure",
+            step=step.name,
+            key=key,
+            scope=scope,
+            level=self._level(scope, needs),
+            changed=changed,
+            inputs=inputs,
+            results=results,
+            given=given,
+        )
+        self._tasks[key] = task
+
+
+def resolved_params(step: Step, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """All parameters of a step with the changed ones applied, as plain values."""
+    params = step.make_params(changed)
+    return {f.name: to_plain(getattr(params, f.name)) for f in dataclasses.fields(params)}

@@ -1,0 +1,201 @@
+"""Making a result again from the raw data and holding it against what is stored."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wakeful.catalog import Catalog
+from wakeful.io.codec import from_plain
+from wakeful.io.store import Receipt, Store, digest_file
+from wakeful.model.errors import UnknownResult
+from wakeful.pipeline.context import recall
+from wakeful.pipeline.machine import machine
+from wakeful.pipeline.plan import (
+    Job,
+    Reference,
+    Scope,
+    Task,
+)
+from wakeful.pipeline.runner import Runner
+
+TOLERANCE = 1e-4
+"""On another kind of processor sums are rounded otherwise: relative to the largest value."""
+
+Progress = Callable[[str, int, int], None]
+"""What is made again, how many are done, how many there are."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One stored file against the same file made again."""
+
+    step: str
+    scope: str
+    key: str
+    file: str
+    verdict: str
+    """"same bits", "within tolerance" or what differs."""
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of verifying a result."""
+
+    key: str
+    comparisons: tuple[Comparison, ...]
+    other_processor: str
+    """The processor it was made on, where it is not this one."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything came out as stored."""
+        return all(c.holds for c in self.comparisons)
+
+
+def chain_of(store: Store, receipt: Receipt) -> tuple[Receipt, ...]:
+    """A result and all it was made from, each after what it needs."""
+    seen: dict[str, Receipt] = {}
+
+    def visit(current: Receipt) -> None:
+        if current.key in seen:
+            return
+        for reference in _references(current.tree):
+            visit(store.receipt(reference.step, reference.key))
+        seen[current.key] = current
+
+    visit(receipt)
+    return tuple(seen.values())
+
+
+def verify(
+    catalog: Catalog, store: Store, receipt: Receipt, progress: Progress | None = None
+) -> Verification:
+    """Make a result again, from the raw data on, in a folder of its own, and compare.
+
+    Raises
+    ------
+    UnknownResult
+        It was made by another version of a step than is installed.
+    BadRecording
+        The raw data is gone.
+    """
+    chain = chain_of(store, receipt)
+    tasks = tuple(_task_of(r) for r in chain)
+    for link in chain:
+        _check_version(catalog, link)
+    session, recording = recall(store, str(receipt.tree["context"]))
+    with tempfile.TemporaryDirectory(prefix="wakeful-verify-") as folder:
+        again = Store(Path(folder))
+        job = Job(
+            name="verify",
+            session=session,
+            recording=recording,
+            scope=Scope("session"),
+            tasks=tasks,
+            after=(),
+        )
+        Runner(catalog, again, job).run(
+            None
+            if progress is None
+            else lambda task, done, total: progress(f"{task.step}, {task.scope}", done, total)
+        )
+        here = machine()["processor"]
+        there = {str(link.tree["machine"]["processor"]) for link in chain} - {here}
+        comparisons = [
+            comparison
+            for link, task in zip(chain, tasks, strict=True)
+            for comparison in _compare(link, again.receipt(task.folder, task.key), bool(there))
+        ]
+    return Verification(receipt.key, tuple(comparisons), ", ".join(sorted(there)))
+
+
+def _references(tree: dict[str, Any]) -> list[Reference]:
+    found = [from_plain(r, Reference) for r in tree["results"]]
+    for references in tree["inputs"].values():
+        found += [from_plain(r, Reference) for r in references]
+    return found
+
+
+def _task_of(receipt: Receipt) -> Task:
+    tree = receipt.tree
+    kind, _, number = str(tree["scope"]).partition(" ")
+    return Task(
+        kind=tree["kind"],
+        step=str(tree["of_step"]),
+        key=receipt.key,
+        scope=from_plain({"kind": kind, "number": int(number or 0)}, Scope),
+        level=0,
+        changed=dict(tree["changed_params"]),
+        inputs={
+            field: tuple(from_plain(r, Reference) for r in references)
+            for field, references in tree["inputs"].items()
+        },
+        results=tuple(from_plain(r, Reference) for r in tree["results"]),
+        given=dict(tree["given"]),
+    )
+
+
+def _check_version(catalog: Catalog, receipt: Receipt) -> None:
+    name, tree = str(receipt.tree["of_step"]), receipt.tree
+    step = catalog.steps.get(name)
+    installed = None
+    if step is not None:
+        installed = step.draw_version if tree["kind"] == "figure" else step.version
+    if installed != tree["step_version"]:
+        raise UnknownResult(
+            f"was made by version {tree['step_version']} of {name}; installed is {installed}",
+            where=receipt.key[:12],
+            remedy=f"verify it with Wakeful {tree['code_version']}",
+        )
+
+
+def _compare(stored: Receipt, made: Receipt, other_processor: bool) -> list[Comparison]:
+    comparisons: list[Comparison] = []
+    for name in sorted({*stored.files, *made.files}):
+        old, new = stored.folder / name, made.folder / name
+        if not old.is_file():
+            verdict, holds = "missing from the store", False
+        elif name not in stored.files:
+            verdict, holds = "not in the stored result", False
+        elif digest_file(old) != stored.files[name]["xxh3_128"]:
+            verdict, holds = "changed since it was stored", False
+        elif name not in made.files:
+            verdict, holds = "not made again", False
+        elif stored.files[name]["xxh3_128"] == made.files[name]["xxh3_128"]:
+            verdict, holds = "same bits", True
+        elif name.endswith(".npy"):
+            verdict, holds = _compare_arrays(np.load(old), np.load(new), other_processor)
+        elif other_processor:
+            verdict, holds = "other bits (made on another processor)", True
+        else:
+            verdict, holds = "other bits", False
+        comparisons.append(
+            Comparison(
+                str(stored.tree["of_step"]),
+                str(stored.tree["scope"]),
+                stored.key,
+                name,
+                verdict,
+                holds,
+            )
+        )
+    return comparisons
+
+
+def _compare_arrays(old: Any, new: Any, other_processor: bool) -> tuple[str, bool]:
+    if old.shape != new.shape or old.dtype != new.dtype:
+        return f"shape {old.shape} became {new.shape}", False
+    if not np.array_equal(np.isnan(old), np.isnan(new)):
+        return "NaN at other places", False
+    scale = float(np.nanmax(np.abs(old), initial=0.0)) or 1.0
+    worst = float(np.nanmax(np.abs(old.astype(float) - new.astype(float)), initial=0.0)) / scale
+    within = worst <= TOLERANCE
+    verdict = f"differs by {worst:.1e} of the largest value"
+    return (f"within tolerance ({verdict})" if within else verdict), within and other_processor

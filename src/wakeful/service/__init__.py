@@ -1,0 +1,1 @@
+"""Reconciles what the rows ask for with what is there."""

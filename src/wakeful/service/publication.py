@@ -1,0 +1,227 @@
+"""From finished results to what people get to see: figures, tables and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wakeful.catalog import Catalog
+from wakeful.config import Library
+from wakeful.io.store import Receipt, Store
+from wakeful.model.epochs import Hypnogram
+from wakeful.model.recording import Stream
+from wakeful.model.subject import Session
+from wakeful.model.time import account_for
+from wakeful.pipeline.machine import code_version, library_versions
+from wakeful.pipeline.plan import Plan, Scope, Task
+from wakeful.publish import (
+    Published,
+    Report,
+    ReportFigure,
+    ReportStep,
+    ReportTable,
+    bouts_table,
+    day_summaries_csv,
+    hypnogram_csv,
+    minutes_table,
+    publish_files,
+    render_report,
+    state_power_csv,
+)
+from wakeful.service.targets import Prepared
+from wakeful.sheet.request import Request
+from wakeful.steps.day import DaySummary
+
+REPORT_NAME = "report.html"
+_FIGURE_ORDER = ("day", "hypnogram", "spectrogram", "band_power", "muscle", "state_spectra")
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """One figure of one receipt."""
+
+    task: Task
+    receipt: Receipt
+    name: str
+    file_stem: str
+
+
+def publish_row(
+    library: Library,
+    store: Store,
+    catalog: Catalog,
+    request: Request,
+    prepared: Prepared,
+    plan: Plan,
+) -> tuple[Path, Published]:
+    """Write the published folder of a row whose results are all there; returns its report too."""
+    results = _Results(store, plan)
+    figures = _figures(results, catalog)
+    files: dict[str, bytes] = {}
+    for drawn in figures:
+        for fmt, file in drawn.receipt.tree["outputs"][drawn.name].items():
+            path = drawn.receipt.folder / file
+            files[f"figures/{drawn.file_stem}.{fmt}"] = path.read_bytes()
+    session = plan.session
+    tables: list[ReportTable] = []
+    beside: list[tuple[str, str]] = []
+    summaries: list[DaySummary] = results.read_all("day", "day_summary", DaySummary)
+    if summaries:
+        tables.append(minutes_table(summaries))
+        files["day_summaries.csv"] = day_summaries_csv(summaries)
+        files["state_power.csv"] = state_power_csv(summaries)
+        beside.append(("day_summaries.csv", "minutes in each state, per day and light phase"))
+        beside.append(("state_power.csv", "mean band power per state and region, µV²"))
+    for hypnogram in results.read_all("sleep", "hypnogram", Hypnogram):
+        tables.append(bouts_table(hypnogram))
+        files["hypnogram.csv"] = hypnogram_csv(session, hypnogram)
+        beside.insert(0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed"))
+    report = Report(
+        session=session,
+        accounting=account_for(
+            session.interval,
+            session.interval,
+            prepared.target.stream.spans,
+            prepared.target.stream.quarantined,
+        ),
+        recording=_describe(prepared),
+        regions=_regions(prepared.target.stream),
+        facts=_facts(request, prepared),
+        warnings=(*prepared.warnings, *request.notices),
+        figures=tuple(_report_figure(drawn, catalog, session) for drawn in figures),
+        tables=tuple(tables),
+        files=tuple(beside),
+        steps=tuple(_report_steps(results, catalog)),
+        software={"wakeful": code_version(), **library_versions()},
+    )
+    files[REPORT_NAME] = render_report(report)
+    published = publish_files(
+        library.published, session.subject.identifier, folder_name(request, session), files
+    )
+    return published.folder / REPORT_NAME, published
+
+
+def folder_name(request: Request, session: Session) -> str:
+    """The session's name, and what sets the row apart from another row on the same recording."""
+    extras = [request.stream] if request.stream else []
+    if request.params != "default":
+        extras.append(request.params)
+    if request.rerun:
+        extras.append(f"rerun{request.rerun}")
+    return "_".join([session.name, *extras])
+
+
+class _Results:
+    """The results of a plan, read when asked for."""
+
+    def __init__(self, store: Store, plan: Plan) -> None:
+        self._store = store
+        self.plan = plan
+
+    def receipt(self, task: Task) -> Receipt:
+        return self._store.receipt(task.folder, task.key)
+
+    def tasks(self, step: str, kind: str = "result") -> list[Task]:
+        return [t for t in self.plan.tasks if t.step == step and t.kind == kind]
+
+    def read_all(self, step: str, field: str, kind: type[Any]) -> list[Any]:
+        return [self._store.read(t.step, t.key, field, kind) for t in self.tasks(step)]
+
+
+def _figures(results: _Results, catalog: Catalog) -> list[_Drawn]:
+    drawn = [
+        _Drawn(task, receipt, name, _stem(task.scope, name, results.plan.session))
+        for step in catalog.steps
+        for task in results.tasks(step, "figure")
+        for receipt in (results.receipt(task),)
+        for name in receipt.tree["outputs"]
+    ]
+
+    def order(figure: _Drawn) -> tuple[int, int, str]:
+        known = figure.name in _FIGURE_ORDER
+        rank = _FIGURE_ORDER.index(figure.name) if known else len(_FIGURE_ORDER)
+        return (rank, figure.task.scope.number, figure.name)
+
+    return sorted(drawn, key=order)
+
+
+def _when(scope: Scope, session: Session) -> str:
+    """The date of a day; "" for what is about the whole session."""
+    if scope.kind != "day":
+        return ""
+    if session.start_utc is None:
+        return f"day-{scope.number + 1}"
+    return session.days()[scope.number].date.isoformat()
+
+
+def _stem(scope: Scope, name: str, session: Session) -> str:
+    when = _when(scope, session)
+    return f"{when}_{name}" if when else name
+
+
+def _report_figure(drawn: _Drawn, catalog: Catalog, session: Session) -> ReportFigure:
+    step = catalog.steps[drawn.task.step]
+    when = _when(drawn.task.scope, session)
+    title = step.title if drawn.name == step.name else drawn.name.replace("_", " ").capitalize()
+    files = drawn.receipt.tree["outputs"][drawn.name]
+    return ReportFigure(
+        title=f"{title}, {when}" if when else title,
+        caption=step.summary,
+        alternative=f"{title} of {session.subject.identifier} {when}".strip(),
+        media_type="image/png",
+        data=(drawn.receipt.folder / files["png"]).read_bytes(),
+        key=drawn.receipt.key,
+        files=tuple(f"figures/{drawn.file_stem}.{fmt}" for fmt in files),
+    )
+
+
+def _report_steps(results: _Results, catalog: Catalog) -> Iterable[ReportStep]:
+    for name, step in catalog.steps.items():
+        for kind in ("result", "figure"):
+            tasks = results.tasks(name, kind)
+            if not tasks:
+                continue
+            receipts = [results.receipt(task) for task in tasks]
+            yield ReportStep(
+                name=name if kind == "result" else f"{name} (figures)",
+                version=step.version if kind == "result" else step.draw_version,
+                changed=tuple((k, str(v)) for k, v in tasks[0].changed.items()),
+                n_results=len(tasks),
+                seconds=sum(float(r.tree["seconds"]) for r in receipts),
+                key=tasks[-1].key,
+            )
+
+
+def _describe(prepared: Prepared) -> str:
+    stream = prepared.target.stream
+    return (
+        f"{prepared.description.format}, stream {stream.name}: {len(stream.channels)} channels "
+        f"at {stream.rate_hz:,.6g} Hz"
+    )
+
+
+def _regions(stream: Stream) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(c.region for c in stream.channels if c.kind.is_brain))
+
+
+def _facts(request: Request, prepared: Prepared) -> tuple[tuple[str, str], ...]:
+    stream = prepared.target.stream
+    gaps = stream.gaps
+    facts = [
+        ("Source", str(request.recording)),
+        ("Parameter set", request.params),
+        (
+            "Gaps",
+            "none"
+            if not gaps
+            else f"{len(gaps)}, {sum(g.duration_s for g in gaps):.3f} s in all; the longest "
+            f"{max(g.duration_s for g in gaps):.3f} s",
+        ),
+    ]
+    facts += [
+        ("Quarantined", f"{q.interval.start_s:.3f}-{q.interval.stop_s:.3f} s: {q.reason}")
+        for q in stream.quarantined
+    ]
+    return tuple(facts)

@@ -1,0 +1,129 @@
+"""The command line, as a person or a script calls it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from wakeful.cli import app
+from wakeful.model.errors import BadConfig, BadRow, NoLibrary, UnknownResult
+
+runner = CliRunner()
+
+
+def call(*arguments: str):
+    result = runner.invoke(app, list(arguments))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def library(tmp_path):
+    root = tmp_path / "lib"
+    call("init", str(root), "--time-zone", "Europe/Berlin", "--block-s", "60")
+    return root
+
+
+def test_every_command_has_help_that_says_what_it_does():
+    top = call("--help").output
+    for name in (
+        "demo",
+        "init",
+        "add",
+        "run",
+        "status",
+        "steps",
+        "inspect",
+        "simulate",
+        "report",
+        "verify",
+        "doctor",
+    ):
+        assert name in top
+        assert len(call(name, "--help").output) > 200
+    assert "wakeful 0." in call("--version").output
+
+
+def test_init_refuses_bad_options_all_at_once(tmp_path):
+    with pytest.raises(BadConfig) as caught:
+        call("init", str(tmp_path / "x"), "--time-zone", "Berlin", "--mains-hz", "55")
+    assert "--time-zone" in str(caught.value)
+    assert "--mains-hz" in str(caught.value)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_row_is_added_and_its_errors_are_named(library, tmp_path):
+    (tmp_path / "rec").mkdir()
+    (tmp_path / "rec" / "a.edf").write_bytes(b"x")
+    out = call("add", str(tmp_path / "rec"), "--subject", "M1", "-l", str(library)).output
+    assert "row 1 added" in out
+    with pytest.raises(BadRow, match=r"row 2: subject.*analyses"):
+        call("add", str(tmp_path), "--subject", "../x", "--analyses", "nope", "-l", str(library))
+    rows = json.loads(call("status", "--json", "-l", str(library)).output)["rows"]
+    assert [row["subject"] for row in rows] == ["M1", "../x"]
+    assert rows[0]["recording"] == str(tmp_path / "rec")
+
+
+def test_status_of_an_empty_sheet(library):
+    assert "the sheet is empty" in call("status", "-l", str(library)).output
+
+
+def test_steps_are_described_for_people_and_programs():
+    text = call("steps").output
+    assert "raw recording" in text
+    tree = json.loads(call("steps", "--json").output)
+    assert tree["convert"]["per"] == "block"
+    for name, step in tree.items():
+        for parameter in step["params"]:
+            assert parameter["source"], f"{name}.{parameter['name']} has no source"
+    markdown = call("steps", "--markdown").output
+    assert all(f"## {name}" in markdown for name in tree)
+
+
+def test_simulate_and_inspect(tmp_path):
+    out = tmp_path / "mouse"
+    call("simulate", str(out), "--minutes", "1", "--rate-hz", "2000", "--natural", "--gap", "20:25")
+    assert (out / "truth.json").is_file()
+    text = call("inspect", str(out)).output
+    assert "gap of 5,000.0 ms at 20.0000 s" in text
+    tree = json.loads(call("inspect", str(out), "--json").output)
+    assert tree["format"] == "neuralynx"
+    assert len(tree["streams"][0]["channels"]) == 9
+
+
+def test_doctor_ends_with_one_where_something_is_bad(library, tmp_path):
+    assert call("doctor", "-l", str(library)).exit_code == 0
+    result = call("doctor", "--json", "-l", str(tmp_path / "nowhere"))
+    assert result.exit_code == 1
+    assert any(f["verdict"] == "bad" for f in json.loads(result.output))
+
+
+def test_verify_and_report_name_what_they_do_not_find(library):
+    with pytest.raises(UnknownResult, match="0 results"):
+        call("verify", "abcdef123456", "-l", str(library))
+    with pytest.raises(UnknownResult, match="no rows have a session"):
+        call("report", "nothing", "-l", str(library))
+    assert "no raw data" in call("verify", "--raw", "-l", str(library)).output
+
+
+def test_no_library_is_said_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoLibrary, match="wakeful init"):
+        call("status")
+
+
+def test_errors_reach_a_person_as_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "wakeful", "inspect", str(tmp_path / "no")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("wakeful: ")

@@ -1,0 +1,124 @@
+"""What a request needs, by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from wakeful.model.errors import BadParameters
+from wakeful.pipeline.plan import Scope
+from wakeful.pipeline.planner import make_plan
+
+
+def keys(plan, step=None, kind="result"):
+    return {
+        (t.step, str(t.scope)): t.key
+        for t in plan.tasks
+        if t.kind == kind and step in (None, t.step)
+    }
+
+
+ALL = ("first", "smooth", "running", "whole", "daily")
+
+
+def test_each_block_day_and_session_has_its_results(make_target, make_catalog):
+    # 200 s from 22:58 on: the second day begins after 120 s.
+    plan = make_plan(make_target(200.0), make_catalog(), ALL, {})
+    assert {s for n, s in keys(plan) if n == "first"} == {f"block {i}" for i in range(4)}
+    assert {s for n, s in keys(plan) if n == "daily"} == {"day 0"}
+    midnight = make_target(200.0)
+    assert len(midnight.session.days()) == 1
+    assert {s for n, s in keys(plan, kind="figure") if n == "first"} == {"day 0"}
+    assert {s for n, s in keys(plan, kind="figure") if n == "whole"} == {"session"}
+
+
+def test_only_what_is_asked_for_and_its_needs_are_planned(make_target, make_catalog):
+    plan = make_plan(make_target(100.0), make_catalog(), ("smooth",), {})
+    assert {t.step for t in plan.tasks} == {"first", "smooth"}
+    assert not keys(plan, kind="figure")
+
+
+def test_equal_requests_have_equal_keys(make_target, make_catalog):
+    a = make_plan(make_target(200.0), make_catalog(), ALL, {})
+    b = make_plan(make_target(200.0), make_catalog(), ALL, {})
+    assert [t.key for t in a.tasks] == [t.key for t in b.tasks]
+    assert len({t.key for t in a.tasks}) == len(a.tasks)
+    assert [j.name for j in a.jobs()] == [j.name for j in b.jobs()]
+
+
+def test_a_parameter_at_its_default_changes_no_key(make_target, make_catalog):
+    a = make_plan(make_target(100.0), make_catalog(), ALL, {})
+    b = make_plan(make_target(100.0), make_catalog(), ALL, {"first": {"level": 1}})
+    assert keys(a) == keys(b)
+
+
+def test_a_changed_parameter_changes_just_what_comes_after(make_target, make_catalog):
+    a = keys(make_plan(make_target(100.0), make_catalog(), ALL, {}))
+    b = keys(make_plan(make_target(100.0), make_catalog(), ALL, {"smooth": {"level": 2.0}}))
+    changed = {name for name, _ in a if any(a[k] != b[k] for k in a if k[0] == name)}
+    assert changed == {"smooth", "whole", "daily"}
+
+
+def test_a_new_version_changes_everything_after_it(make_target, make_catalog):
+    a = keys(make_plan(make_target(100.0), make_catalog(), ALL, {}))
+    b = keys(make_plan(make_target(100.0), make_catalog(first_version=2), ALL, {}))
+    assert all(a[k] != b[k] for k in a)
+
+
+def test_later_hours_change_no_closed_block(make_target, make_catalog):
+    short = keys(make_plan(make_target(160.0), make_catalog(), ALL, {}))
+    long = keys(make_plan(make_target(400.0), make_catalog(), ALL, {}))
+    for step in ("first", "running"):
+        for block in ("block 0", "block 1"):
+            assert short[step, block] == long[step, block]
+        assert short[step, "block 2"] != long[step, "block 2"]  # it was cut short by the end
+    assert short["smooth", "block 0"] == long["smooth", "block 0"]
+    assert short["smooth", "block 1"] != long["smooth", "block 1"]  # its halo lay in block 2
+    assert short["whole", "session"] != long["whole", "session"]
+
+
+def test_a_step_with_a_halo_takes_its_neighbours(make_target, make_catalog):
+    plan = make_plan(make_target(200.0), make_catalog(), ALL, {})
+    tasks = {(t.step, t.scope): t for t in plan.tasks if t.kind == "result"}
+    firsts = [tasks["first", Scope("block", i)].key for i in range(4)]
+    smooth = tasks["smooth", Scope("block", 1)]
+    assert [r.key for r in smooth.inputs["one"]] == firsts[:3]
+    assert smooth.level == 1
+    assert [r.key for r in tasks["smooth", Scope("block", 0)].inputs["one"]] == firsts[:2]
+
+
+def test_a_scan_step_takes_its_own_result_of_the_block_before(make_target, make_catalog):
+    plan = make_plan(make_target(200.0), make_catalog(), ("running",), {})
+    tasks = {t.scope.number: t for t in plan.tasks if t.step == "running"}
+    assert "three" not in tasks[0].inputs
+    assert tasks[2].inputs["three"][0].key == tasks[1].key
+
+
+def test_raw_halo_widens_what_joins_the_key(make_target, make_catalog):
+    narrow = keys(make_plan(make_target(200.0), make_catalog(), ("first",), {}))
+    wide = keys(make_plan(make_target(200.0), make_catalog(raw_halo_s=8.0), ("first",), {}))
+    assert all(narrow[k] != wide[k] for k in narrow if k[1] != "day 0")
+
+
+def test_another_region_is_another_result(make_target, make_catalog):
+    a = keys(make_plan(make_target(100.0), make_catalog(), ("first",), {}))
+    b = keys(make_plan(make_target(100.0, region="CA3"), make_catalog(), ("first",), {}))
+    assert not set(a.values()) & set(b.values())
+
+
+def test_jobs_come_after_what_they_need_and_hold_whole_chains(make_target, make_catalog):
+    plan = make_plan(make_target(200.0), make_catalog(), ALL, {})
+    jobs = {job.name: job for job in plan.jobs()}
+    assert sum(len(job.tasks) for job in jobs.values()) == len(plan.tasks)
+    made_by = {task.key: job.name for job in jobs.values() for task in job.tasks}
+    order = list(jobs)
+    for job in jobs.values():
+        for task in job.tasks:
+            for need in task.needs:
+                if made_by[need.key] != job.name:
+                    assert made_by[need.key] in job.after
+                    assert order.index(made_by[need.key]) < order.index(job.name)
+
+
+def test_bad_parameters_are_refused_when_planning(make_target, make_catalog):
+    with pytest.raises(BadParameters, match="colour is not a parameter of first"):
+        make_plan(make_target(100.0), make_catalog(), ALL, {"first": {"colour": 1}})
