@@ -13,7 +13,9 @@ from wakeful.model.errors import BadParameters
 
 Per = Literal["block", "scan", "day", "session"]
 
-GIVEN = frozenset({"raw", "block", "day", "session", "channels", "accounting", "quarantined", "spans"})
+GIVEN = frozenset(
+    {"raw", "block", "day", "session", "channels", "accounting", "quarantined", "spans"}
+)
 """Input fields that the runner gives and no step makes.
 
 raw : ArraySource, the stream's samples (more than the block: a step reads its own halo)
@@ -72,6 +74,8 @@ class Step:
     """How much raw or computed time a block step needs on either side of its block."""
     sources: tuple[str, ...] = ()
     """Papers and equations behind the method."""
+    captions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Figure -> what it shows, where the summary does not say it."""
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ import time
 import webbrowser
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -24,8 +24,9 @@ from wakeful.model.errors import BadParameters, StepFailed
 from wakeful.model.time import Interval
 from wakeful.pipeline.plan import Plan
 from wakeful.service.lock import hold_library
-from wakeful.simulate.plan import Pace, RecordingPlan, SubjectPlan
-from wakeful.sleep.agreement import compute_agreement
+
+if TYPE_CHECKING:
+    from wakeful.simulate.plan import RecordingPlan
 
 _SUBJECT = "SIM001"
 _STATES = (State.AWAKE, State.UNCLASSIFIED, State.NREM, State.REM, State.NO_DATA)
@@ -50,6 +51,8 @@ def simulate(
     A simulated mouse with 8 channels in 3 regions and EMG, whose states, rhythms, spindles and
     gaps are known.
     """
+    from wakeful.simulate.plan import Pace, RecordingPlan, SubjectPlan
+
     plan = RecordingPlan(
         subject=SubjectPlan(identifier=_SUBJECT, seed=seed),
         duration_s=minutes * 60.0,
@@ -114,6 +117,8 @@ def demo(
     band powers, scores sleep, draws, publishes, writes the status back. Then the scored states
     are held against the planted ones. A second call recomputes nothing.
     """
+    from wakeful.simulate.plan import Pace, RecordingPlan, SubjectPlan
+
     began = time.perf_counter()
     plan = RecordingPlan(
         subject=SubjectPlan(identifier=_SUBJECT, seed=7),
@@ -185,6 +190,8 @@ def _clock(text: str) -> Any:
 
 
 def _compare(plan: Plan, store: Store, truth: dict[str, Any]) -> None:
+    from wakeful.sleep.agreement import compute_agreement
+
     (task,) = (t for t in plan.tasks if t.step == "sleep" and t.kind == "result")
     hypnogram: Hypnogram = store.read(task.step, task.key, "hypnogram", Hypnogram)
     planted = np.array(truth["state"], np.int8)

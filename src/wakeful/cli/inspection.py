@@ -20,7 +20,6 @@ from wakeful.cli.output import (
     print_table,
 )
 from wakeful.config import open_library
-from wakeful.figures import read_key
 from wakeful.io.codec import to_plain
 from wakeful.io.mirror import read_manifest, scrub
 from wakeful.io.recording import read_recording
@@ -165,6 +164,8 @@ def verify(
 
     Ends with 0 where everything is as it was stored, with 1 where anything differs.
     """
+    from wakeful.figures import read_key
+
     opened = open_library(library)
     if raw:
         _scrub(opened.raw, as_json)
@@ -239,6 +240,8 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """The chain that made a result: steps, versions, parameters, machine."""
+    from wakeful.figures import read_key
+
     opened = open_library(library)
     path = Path(result).expanduser()
     store = Store(opened.results)

@@ -30,7 +30,7 @@ from wakeful.model.time import Interval, Span, cut_spans
 _BUFFER_BYTES = 256 * 1024
 """Small enough to stay in the second-level cache between `pread` and the copy out of it."""
 
-_SCAN_BYTES = 2 * 1024 * 1024
+_SCAN_BYTES = 4 * 1024 * 1024
 """How much of a file is held while the heads of its records are looked at."""
 
 _MAX_OPEN_FILES = 256
@@ -236,7 +236,11 @@ def iterate_heads(
     (n,) of type `head`; a view that the next step overwrites
     """
     step = max(1, _SCAN_BYTES // layout.record_bytes)
-    buffer = np.empty(min(step, max(n_records, 1)) * layout.record_bytes, np.uint8)
+    spare = _spare_scan_buffers()
+    # Fresh pages cost more than reading into them: the next file takes this one's.
+    n_bytes = max(_SCAN_BYTES, step * layout.record_bytes)
+    fits = bool(spare) and len(spare[-1]) >= n_bytes
+    buffer = spare.pop() if fits else np.empty(n_bytes, np.uint8)
     descriptor = open_file(path)
     try:
         for first in range(0, n_records, step):
@@ -246,9 +250,18 @@ def iterate_heads(
             yield piece.view(head)
     finally:
         os.close(descriptor)
+        spare.append(buffer)
 
 
 _local = threading.local()
+
+
+def _spare_scan_buffers() -> list[NDArray[np.uint8]]:
+    """Those of this thread that nobody holds now; two scans at a time never share one."""
+    spare: list[NDArray[np.uint8]] | None = getattr(_local, "spare", None)
+    if spare is None:
+        spare = _local.spare = []
+    return spare
 
 
 def _thread_buffer() -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 from dataclasses import dataclass
 
@@ -100,7 +100,7 @@ class Quarantine:
 class Day:
     """One local calendar day as a session sees it."""
 
-    date: datetime.date
+    date: dt.date
     number: int
     """0 for the day the session starts on."""
     interval: Interval

@@ -88,5 +88,4 @@ def republish(library: Library, store: Store, catalog: Catalog, found: Found) ->
             where=found.name,
             remedy="run its row first: wakeful run --once",
         )
-    report, _ = publish_row(library, store, catalog, found.request, found.prepared, found.plan)
-    return report
+    return publish_row(library, store, catalog, found.request, found.prepared, found.plan).report

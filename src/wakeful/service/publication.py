@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.io.store import Receipt, Store
-from wakeful.model.epochs import Hypnogram
+from wakeful.model.epochs import Hypnogram, State
 from wakeful.model.recording import Stream
 from wakeful.model.subject import Session
 from wakeful.model.time import account_for
@@ -35,7 +37,18 @@ from wakeful.sheet.request import Request
 from wakeful.steps.day import DaySummary
 
 REPORT_NAME = "report.html"
+SCORED = (State.AWAKE, State.NREM, State.REM)
 _FIGURE_ORDER = ("day", "hypnogram", "spectrogram", "band_power", "muscle", "state_spectra")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published for a row."""
+
+    report: Path
+    published: Published
+    warnings: tuple[str, ...]
+    """What a person must know, for the row too."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +68,8 @@ def publish_row(
     request: Request,
     prepared: Prepared,
     plan: Plan,
-) -> tuple[Path, Published]:
-    """Write the published folder of a row whose results are all there; returns its report too."""
+) -> Publication:
+    """Write the published folder of a row whose results are all there."""
     results = _Results(store, plan)
     figures = _figures(results, catalog)
     files: dict[str, bytes] = {}
@@ -74,10 +87,16 @@ def publish_row(
         files["state_power.csv"] = state_power_csv(summaries)
         beside.append(("day_summaries.csv", "minutes in each state, per day and light phase"))
         beside.append(("state_power.csv", "mean band power per state and region, µV²"))
+    scoring: list[str] = []
+    unscored: list[str] = []
     for hypnogram in results.read_all("sleep", "hypnogram", Hypnogram):
+        scoring += hypnogram.notes
+        if not np.isin(hypnogram.state, SCORED).any():
+            unscored.append(f"sleep was not scored: {'; '.join(hypnogram.notes) or 'no data'}")
         tables.append(bouts_table(hypnogram))
         files["hypnogram.csv"] = hypnogram_csv(session, hypnogram)
         beside.insert(0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed"))
+    warnings = (*prepared.warnings, *request.notices, *unscored)
     report = Report(
         session=session,
         accounting=account_for(
@@ -88,8 +107,8 @@ def publish_row(
         ),
         recording=_describe(prepared),
         regions=_regions(prepared.target.stream),
-        facts=_facts(request, prepared),
-        warnings=(*prepared.warnings, *request.notices),
+        facts=(*_facts(request, prepared), *(("scoring", note) for note in scoring)),
+        warnings=warnings,
         figures=tuple(_report_figure(drawn, catalog, session) for drawn in figures),
         tables=tuple(tables),
         files=tuple(beside),
@@ -100,7 +119,7 @@ def publish_row(
     published = publish_files(
         library.published, session.subject.identifier, folder_name(request, session), files
     )
-    return published.folder / REPORT_NAME, published
+    return Publication(published.folder / REPORT_NAME, published, warnings)
 
 
 def folder_name(request: Request, session: Session) -> str:
@@ -168,7 +187,7 @@ def _report_figure(drawn: _Drawn, catalog: Catalog, session: Session) -> ReportF
     files = drawn.receipt.tree["outputs"][drawn.name]
     return ReportFigure(
         title=f"{title}, {when}" if when else title,
-        caption=step.summary,
+        caption=step.captions.get(drawn.name, step.summary),
         alternative=f"{title} of {session.subject.identifier} {when}".strip(),
         media_type="image/png",
         data=(drawn.receipt.folder / files["png"]).read_bytes(),
@@ -210,10 +229,10 @@ def _facts(request: Request, prepared: Prepared) -> tuple[tuple[str, str], ...]:
     stream = prepared.target.stream
     gaps = stream.gaps
     facts = [
-        ("Source", str(request.recording)),
-        ("Parameter set", request.params),
+        ("source", str(request.recording)),
+        ("parameter set", request.params),
         (
-            "Gaps",
+            "gaps",
             "none"
             if not gaps
             else f"{len(gaps)}, {sum(g.duration_s for g in gaps):.3f} s in all; the longest "
@@ -221,7 +240,7 @@ def _facts(request: Request, prepared: Prepared) -> tuple[tuple[str, str], ...]:
         ),
     ]
     facts += [
-        ("Quarantined", f"{q.interval.start_s:.3f}-{q.interval.stop_s:.3f} s: {q.reason}")
+        ("quarantined", f"{q.interval.start_s:.3f}-{q.interval.stop_s:.3f} s: {q.reason}")
         for q in stream.quarantined
     ]
     return tuple(facts)

@@ -371,10 +371,10 @@ class Service:
         if work.plan is None or work.prepared is None:
             raise RuntimeError("published before it was planned")
         self._begin(work, RunState.PUBLISHING)
-        report, _ = publish_row(
+        publication = publish_row(
             self._library, self._store, self._catalog, work.request, work.prepared, work.plan
         )
-        warnings = (*work.prepared.warnings, *work.request.notices)
+        warnings = publication.warnings
         work.status = Status.DONE_WITH_WARNINGS if warnings else Status.DONE
         work.message = " | ".join(warnings)
         n_tasks = len(work.plan.tasks)
@@ -383,7 +383,7 @@ class Service:
             if work.made == 0
             else f"{n_tasks} results, {work.made} computed"
         )
-        work.link = str(report)
+        work.link = str(publication.report)
         work.finished = datetime.now(UTC)
         self._ledger.set_run(work.run_id, RunState.DONE, work.message)
 

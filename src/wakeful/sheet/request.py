@@ -16,6 +16,8 @@ class NaturalKey(NamedTuple):
 
     subject: str
     recording: str
+    stream: str
+    """"" where the choice is left."""
     params: str
     rerun: int
 
@@ -72,5 +74,11 @@ class Request:
 
 
 def natural_key(request: Request) -> NaturalKey:
-    """What makes two rows the same row: subject, recording, parameter set, rerun number."""
-    return NaturalKey(request.subject, str(request.recording), request.params, request.rerun)
+    """What makes two rows the same: subject, recording, stream, parameter set, rerun number."""
+    return NaturalKey(
+        request.subject,
+        str(request.recording),
+        request.stream or "",
+        request.params,
+        request.rerun,
+    )

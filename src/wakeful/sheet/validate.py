@@ -220,8 +220,8 @@ def validate_rows(rows: Iterable[SheetRow], context: ValidationContext) -> tuple
 
 def _duplicate(row: SheetRow, first: SheetRow) -> BadRow:
     return BadRow(
-        f"asks for the same as {first.where} (subject, recording, parameter set and rerun "
-        "are equal)",
+        f"asks for the same as {first.where} (subject, recording, stream, parameter set "
+        "and rerun are equal)",
         where=row.where,
         remedy="delete one of the two, or put a new number under rerun to compute it once more",
     )

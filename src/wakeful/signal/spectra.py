@@ -36,7 +36,7 @@ class Windows:
     values: Floats
     """(n_tapers, n_samples), each with squares that sum to 1."""
     name: str
-    """For a figure: "multitaper, 5 tapers, half bandwidth 0.75 Hz"."""
+    """For a figure: "multitaper, 3 tapers, half bandwidth 0.5 Hz"."""
 
 
 @lru_cache(maxsize=16)

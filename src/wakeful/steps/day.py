@@ -205,4 +205,14 @@ STEP = Step(
     draw=draw,
     version=1,
     per="day",
+    captions={
+        "day": (
+            "One local day: light, power spectral density and band powers per region, muscle tone, "
+            "states, and where its hours went. Hatched: nothing was recorded."
+        ),
+        "state_spectra": (
+            "Power spectral density of each state and region: median over epochs with quartiles, "
+            "and the mean."
+        ),
+    },
 )

@@ -38,9 +38,7 @@ def test_cuts_of_a_span_take_every_sample_once(start_s, n_samples, rate_hz, cuts
     span = Span(start_s, n_samples, rate_hz, 17)
     edges = [start_s - 100, *sorted(start_s + c for c in cuts), start_s + 1e6]
     parts = [
-        part
-        for a, b in itertools.pairwise(edges)
-        if (part := span.cut(Interval(a, b))) is not None
+        part for a, b in itertools.pairwise(edges) if (part := span.cut(Interval(a, b))) is not None
     ]
     assert parts[0].first_sample == 17
     assert parts[-1].stop_sample == span.stop_sample

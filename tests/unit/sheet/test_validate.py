@@ -424,8 +424,9 @@ def test_one_recording_has_one_name(lab: Lab) -> None:
 def test_the_second_of_two_alike_names_the_first(lab: Lab) -> None:
     rows = (
         lab.row(2),
-        SheetRow(identifier="3", number=3),
-        lab.row(4, analyses="sleep", notes="again", stream="x"),
+        SheetRow(identifier="1", number=1),
+        lab.row(4, analyses="sleep", notes="again"),
+        lab.row(3, stream="2000Hz-2ch"),
         lab.row(5, rerun="1"),
         lab.row(6, params="long_epochs"),
         lab.row(7, subject="m014"),
@@ -433,12 +434,13 @@ def test_the_second_of_two_alike_names_the_first(lab: Lab) -> None:
         lab.row(9, recording="M014/day1/", rerun=" 1"),
     )
     checked = {c.row.number: c for c in validate_rows(rows, lab.context)}
-    assert set(checked) == {2, 4, 5, 6, 7, 8, 9}
+    assert set(checked) == {2, 3, 4, 5, 6, 7, 8, 9}
     assert {n for n, c in checked.items() if c.error is not None} == {4, 8, 9}
     assert all((c.request is None) == (c.error is not None) for c in checked.values())
     assert str(checked[4].error) == (
-        "row 4: asks for the same as row 2 (subject, recording, parameter set and rerun are equal);"
-        " delete one of the two, or put a new number under rerun to compute it once more"
+        "row 4: asks for the same as row 2 (subject, recording, stream, parameter set "
+        "and rerun are equal); delete one of the two, or "
+        "put a new number under rerun to compute it once more"
     )
     assert "the same as row 5" in str(checked[9].error)
     seven = checked[7].request

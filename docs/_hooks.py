@@ -1,0 +1,103 @@
+"""Pages made from the code each time the documentation is built: they can't fall behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages (called by mkdocs)."""
+    from mkdocs.structure.files import File
+
+    for path, content in (
+        ("reference/steps.md", steps_page()),
+        ("reference/command-line.md", command_line_page()),
+    ):
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill in the generated parts of written pages (called by mkdocs).
+
+    Raises
+    ------
+    KeyError
+        A page asks for a part that is not made.
+    """
+    return re.sub(r"<!-- generated: (.+?) -->", lambda found: PARTS[found[1]](), markdown)
+
+
+def steps_page() -> str:
+    """All steps, as `wakeful steps --markdown` prints them."""
+    from wakeful.catalog import load_catalog
+    from wakeful.service.reference import steps_markdown
+
+    return steps_markdown(load_catalog())
+
+
+def command_line_page() -> str:
+    """Every command with its arguments and options."""
+    import typer
+    from typer.cli import get_docs_for_click
+
+    from wakeful.cli import app
+
+    command = typer.main.get_command(app)
+    context = typer.Context(command, info_name="wakeful")
+    return get_docs_for_click(obj=command, ctx=context, name="wakeful", title="Command line")
+
+
+def configuration_sections() -> str:
+    """One table for each section of wakeful.toml."""
+    from wakeful.config import Config
+
+    lines: list[str] = []
+    for section, info in Config.model_fields.items():
+        fields = getattr(info.annotation, "model_fields", None)
+        if fields is None:
+            continue
+        lines += [f"### [{section}]", "", "| field | default | what it is |", "|---|---|---|"]
+        for name, field in fields.items():
+            default = "" if field.default is None else f"`{field.default}`"
+            choices = getattr(field.annotation, "__args__", ())
+            one_of = [str(choice) for choice in choices if isinstance(choice, str | int)]
+            allowed = f" One of {', '.join(f'`{c}`' for c in one_of)}." if len(one_of) > 1 else ""
+            lines.append(f"| `{name}` | {default} | {_cell(field.description or '')}.{allowed} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def columns_table(filled_by: str) -> str:
+    """The columns of the sheet that a person, or Wakeful, fills in."""
+    from wakeful.sheet import COLUMNS
+
+    lines = ["| column | what it holds |", "|---|---|"]
+    lines += [f"| `{c.name}` | {_cell(c.help)} |" for c in COLUMNS if c.filled_by == filled_by]
+    return "\n".join(lines)
+
+
+def statuses_table() -> str:
+    """What stands under *status*."""
+    from wakeful.sheet import Status
+
+    lines = ["| status | what it means |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {status} | {_cell(status.help)} |" for status in Status)])
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "sections of wakeful.toml": configuration_sections,
+    "columns filled in by people": lambda: columns_table("person"),
+    "columns filled in by Wakeful": lambda: columns_table("wakeful"),
+    "statuses": statuses_table,
+}
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
