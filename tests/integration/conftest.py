@@ -15,12 +15,15 @@ from wakeful.executors.local import LocalExecutor
 from wakeful.ledger import Ledger
 from wakeful.model.time import Interval
 from wakeful.service.reconcile import RowView, Service
-from wakeful.sheet.interface import SheetRow
+from wakeful.sheet.interface import SheetRow, Status
 from wakeful.sheet.local import LocalSheet
 from wakeful.simulate.neuralynx import write_neuralynx
 from wakeful.simulate.plan import RecordingPlan, SubjectPlan
 
 GAP = Interval(101.0, 113.0)
+
+FINISHED = {Status.DONE, Status.DONE_WITH_WARNINGS}
+"""Four minutes are too few to score sleep by, and the row says so."""
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,8 @@ def publish_row(
     for hypnogram in results.read_all("sleep", "hypnogram", Hypnogram):
         scoring += hypnogram.notes
         if not np.isin(hypnogram.state, SCORED).any():
-            unscored.append(f"sleep was not scored: {'; '.join(hypnogram.notes) or 'no data'}")
+            reason = "; ".join(hypnogram.notes).removeprefix("not scored: ")
+            unscored.append(f"sleep was not scored: {reason or 'there are no data'}")
         tables.append(bouts_table(hypnogram))
         files["hypnogram.csv"] = hypnogram_csv(session, hypnogram)
         beside.insert(0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed"))

@@ -129,7 +129,7 @@ class Service:
             open_works = [w for w in self._works.values() if not w.has_ended]
             if time.monotonic() > patience:
                 open_works = [w for w in open_works if not w.growing]
-            if not open_works:
+            if not open_works and self._driver.n_running == 0:
                 return views
             time.sleep(_PAUSE_S)
 
