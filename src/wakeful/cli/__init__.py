@@ -11,6 +11,7 @@ from wakeful.cli.demonstration import demo, simulate
 from wakeful.cli.inspection import doctor, explain, inspect, steps, verify
 from wakeful.cli.library import add, init, report, run, status
 from wakeful.cli.output import error_console
+from wakeful.cli.sheet import sheet_app
 from wakeful.model.errors import WakefulError
 from wakeful.pipeline.machine import code_version
 
@@ -58,6 +59,7 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.add_typer(sheet_app, name="sheet")
 
 
 def main() -> None:

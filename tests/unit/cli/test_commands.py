@@ -127,3 +127,28 @@ def test_errors_reach_a_person_as_one_line(tmp_path):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("wakeful: ")
+
+
+def test_rows_go_out_to_csv_and_come_back(library, tmp_path):
+    (tmp_path / "rec").mkdir()
+    (tmp_path / "rec" / "a.edf").write_bytes(b"x")
+    table = tmp_path / "rows.csv"
+    table.write_text(
+        f"Subject;Recording;Run;Colour\nM1;{tmp_path / 'rec'};yes;red\nM2;{tmp_path / 'rec'};;\n"
+    )
+    out = call("sheet", "import", str(table), "-l", str(library)).output
+    assert "2 rows added" in out
+    assert "Colour" in out
+    call("sheet", "edit", "2", "notes", "=SUM(1)", "-l", str(library))
+    call("sheet", "delete", "1", "-l", str(library))
+    back = tmp_path / "back.csv"
+    call("sheet", "export", str(back), "-l", str(library))
+    text = back.read_text(encoding="utf-8-sig")
+    assert "M1" not in text
+    assert "'=SUM(1)" in text  # no spreadsheet takes it for a formula
+    bad = tmp_path / "bad.csv"
+    bad.write_text("subject,recording\n../x,nowhere\nM3,\n")
+    with pytest.raises(BadRow) as caught:
+        call("sheet", "import", str(bad), "-l", str(library))
+    assert "2 bad lines" in str(caught.value)
+    assert "recording" in call("sheet", "columns").output

@@ -1,0 +1,85 @@
+"""Commands on the rows of the local sheet: sheet import, export, edit, delete, columns."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from wakeful.catalog import load_catalog
+from wakeful.cli.output import LibraryOption, console, library_open, print_table
+from wakeful.service.reconcile import make_context
+from wakeful.sheet.csv_file import import_csv, write_csv
+from wakeful.sheet.interface import COLUMNS
+
+sheet_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The rows of the local sheet: correct them, take them from or write them to a CSV file.",
+)
+
+RowArgument = Annotated[int, typer.Argument(help="The row's number, as `wakeful status` shows it.")]
+
+
+@sheet_app.command("import")
+def import_rows(
+    file: Annotated[Path, typer.Argument(help="CSV (UTF-8) whose first line names the columns.")],
+    library: LibraryOption = None,
+) -> None:
+    """Add the rows of a CSV file: all of them, or none where a line is wrong.
+
+    Every bad line is named. See `wakeful sheet columns` for the columns.
+    """
+    with library_open(library, getpass.getuser()) as (opened, _, sheet):
+        done = import_csv(file, sheet, make_context(opened, load_catalog()))
+    console.print(f"{len(done.added)} rows added", highlight=False)
+    if done.unknown_columns:
+        console.print(f"not read: {escape(', '.join(done.unknown_columns))}", highlight=False)
+    for notice in done.notices:
+        console.print(escape(notice), highlight=False, soft_wrap=True)
+
+
+@sheet_app.command("export")
+def export_rows(
+    file: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    library: LibraryOption = None,
+) -> None:
+    """Write all rows with their statuses to a CSV file that any spreadsheet opens."""
+    with library_open(library, getpass.getuser()) as (_, _, sheet):
+        rows = sheet.read_rows()
+        write_csv(file, rows)
+    console.print(f"{len(rows)} rows written to {escape(str(file))}", highlight=False)
+
+
+@sheet_app.command("edit")
+def edit_cell(
+    row: RowArgument,
+    column: Annotated[str, typer.Argument(help="The column, e.g. subject.")],
+    value: Annotated[str, typer.Argument(help='The new text; "" clears the cell.')],
+    library: LibraryOption = None,
+) -> None:
+    """Change one cell of a row. The change is logged with who made it."""
+    with library_open(library, getpass.getuser()) as (_, _, sheet):
+        sheet.edit(row, column, value)
+    console.print(f"row {row}: {escape(column)} is now {escape(value)!r}", highlight=False)
+
+
+@sheet_app.command("delete")
+def delete_row(row: RowArgument, library: LibraryOption = None) -> None:
+    """Take a row out of the sheet; what was computed for it stays."""
+    with library_open(library, getpass.getuser()) as (_, _, sheet):
+        sheet.delete(row)
+    console.print(f"row {row} deleted", highlight=False)
+
+
+@sheet_app.command("columns")
+def show_columns() -> None:
+    """The columns: what belongs into them, and what Wakeful writes."""
+    print_table(
+        ("column", "filled by", "what"),
+        [(c.name, "you" if c.filled_by == "person" else "Wakeful", c.help) for c in COLUMNS],
+    )
