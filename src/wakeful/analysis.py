@@ -214,6 +214,8 @@ class SessionResults:
         return tuple(o for name in steps if name in planned for o in steps[name].output_types())
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # asked for while it is copied, before it has anything
+            raise AttributeError(name)
         step = load_catalog().maker_of(name)
         if step is None:
             raise AttributeError(f"{name!r} is not one of {', '.join(self.outputs)}")

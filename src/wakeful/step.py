@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
 from wakeful.model.errors import BadParameters
+from wakeful.model.subject import Channel
 
 Per = Literal["block", "scan", "day", "session"]
 
@@ -74,6 +75,8 @@ class Step:
     """How much raw or computed time a block step needs on either side of its block."""
     sources: tuple[str, ...] = ()
     """Papers and equations behind the method."""
+    unavailable: Callable[[tuple[Channel, ...]], str] | None = None
+    """Why these channels can't give it, "" where they can; None where any can."""
     captions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Figure -> what it shows, where the summary does not say it."""
 

@@ -14,7 +14,8 @@ from wakeful.config import Config, Executor, Lab, Library, Work, open_library, w
 from wakeful.executors.local import LocalExecutor
 from wakeful.ledger import Ledger
 from wakeful.model.time import Interval
-from wakeful.service.reconcile import RowView, Service
+from wakeful.service.reconcile import Service
+from wakeful.service.work import RowView
 from wakeful.sheet.interface import SheetRow, Status
 from wakeful.sheet.local import LocalSheet
 from wakeful.simulate.neuralynx import write_neuralynx

@@ -9,7 +9,7 @@ import typer
 
 from wakeful.cli.demonstration import demo, simulate
 from wakeful.cli.inspection import doctor, explain, inspect, steps, verify
-from wakeful.cli.library import add, init, report, run, status
+from wakeful.cli.library import add, backup, init, report, run, status
 from wakeful.cli.output import error_console
 from wakeful.cli.sheet import sheet_app
 from wakeful.model.errors import WakefulError
@@ -51,6 +51,7 @@ for command in (
     run,
     status,
     report,
+    backup,
     inspect,
     steps,
     verify,
@@ -67,11 +68,15 @@ def main() -> None:
     try:
         app()
     except WakefulError as error:
-        error_console.print(f"[bold red]wakeful:[/] {_escape(str(error))}", highlight=False)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        error_console.print("stopped; run the same command again to go on where it ended")
-        sys.exit(130)
+        _say(str(error))
+    except OSError as error:
+        _say(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+def _say(text: str) -> None:
+    """One line a person can act on, and the end."""
+    error_console.print(f"[bold red]wakeful:[/] {_escape(text)}", highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 def _escape(text: str) -> str:

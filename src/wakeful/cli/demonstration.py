@@ -34,7 +34,8 @@ _STATES = (State.AWAKE, State.UNCLASSIFIED, State.NREM, State.REM, State.NO_DATA
 
 def simulate(
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
-    minutes: Annotated[float, typer.Option(help="How long.", min=0.2)] = 20.0,
+    minutes: Annotated[float, typer.Option(help="How long.", min=0.2, max=20_000)] = 20.0,
+    subject: Annotated[str, typer.Option(help="The animal's identifier.")] = _SUBJECT,
     seed: Annotated[int, typer.Option(help="Decides everything that is random.", min=0)] = 1,
     rate_hz: Annotated[int, typer.Option(help="Samples per second.")] = 32_000,
     gap: Annotated[
@@ -43,7 +44,11 @@ def simulate(
     ] = None,
     natural: Annotated[
         bool,
-        typer.Option("--natural", help="Bouts of natural length (for hours), not shortened ones."),
+        typer.Option(
+            "--natural",
+            help="Bouts of natural length; otherwise they are shortened in recordings of 15 to 60 "
+            "minutes, so that each state is there.",
+        ),
     ] = False,
 ) -> None:
     """A planted-truth recording as Neuralynx files, with channels.csv and truth.json.
@@ -54,9 +59,9 @@ def simulate(
     from wakeful.simulate.plan import Pace, RecordingPlan, SubjectPlan
 
     plan = RecordingPlan(
-        subject=SubjectPlan(identifier=_SUBJECT, seed=seed),
+        subject=SubjectPlan(identifier=subject, seed=seed),
         duration_s=minutes * 60.0,
-        pace=Pace.NATURAL if natural else Pace.SHORT,
+        pace=Pace.NATURAL if natural or not 15 <= minutes <= 60 else Pace.SHORT,
         rate_hz=rate_hz,
         gaps=tuple(_parse_gap(text) for text in gap or ()),
     )
@@ -81,8 +86,12 @@ def _write(plan: RecordingPlan, out: Path) -> None:
     """Write under another name and rename: a recording that is there is whole."""
     from wakeful.simulate.neuralynx import write_neuralynx
 
-    if out.exists() and any(out.iterdir()):
-        raise BadParameters("the folder is not empty", where=str(out), remedy="choose a new folder")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadParameters(
+            "is there already and is not an empty folder",
+            where=str(out),
+            remedy="choose a new folder",
+        )
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     with Progress(
@@ -95,7 +104,11 @@ def _write(plan: RecordingPlan, out: Path) -> None:
         line = bar.add_task(
             f"simulating {duration(plan.duration_s)} of a mouse at {plan.rate_hz:,} Hz", total=1.0
         )
-        write_neuralynx(plan, part, lambda done: bar.update(line, completed=done))
+        try:
+            write_neuralynx(plan, part, lambda done: bar.update(line, completed=done))
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
     if out.exists():
         out.rmdir()
     part.rename(out)
@@ -136,7 +149,7 @@ def demo(
         _write(plan, recording)
         size = sum(f.stat().st_size for f in recording.iterdir()) / 1e6
         console.print(
-            f"{escape(str(recording))}: 9 channels in 3 regions and EMG at 32 kHz, "
+            f"{escape(str(recording))}: 8 channels in 3 regions and EMG at 32 kHz, "
             f"{size:,.0f} MB of Neuralynx files, {duration(time.perf_counter() - began)}",
             highlight=False,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +24,11 @@ from wakeful.config import open_library
 from wakeful.io.codec import to_plain
 from wakeful.io.mirror import read_manifest, scrub
 from wakeful.io.recording import read_recording
-from wakeful.io.store import Receipt, Store
+from wakeful.io.store import Receipt, Store, digest_file
+from wakeful.model.errors import UnknownResult
 from wakeful.model.recording import Stream
-from wakeful.pipeline.verify import chain_of
+from wakeful.model.time import Interval, account_for
+from wakeful.pipeline.verify import Comparison, Verification, chain_of
 from wakeful.pipeline.verify import verify as verify_result
 from wakeful.service.checkup import Finding, examine
 from wakeful.service.reference import describe_steps, steps_markdown
@@ -96,12 +99,13 @@ def _print_stream(stream: Stream) -> None:
             f"{stretch.interval.stop_s:,.4f} s: {escape(stretch.reason)}",
             highlight=False,
         )
-    gap_s = sum(gap.duration_s for gap in gaps)
-    quarantined_s = sum(q.interval.duration_s for q in stream.quarantined)
+    whole = Interval(0.0, stream.duration_s)
+    parts = account_for(whole, whole, spans, stream.quarantined)
     console.print(
-        f"accounted for: {stream.recorded_s:,.3f} s recorded + {gap_s:,.3f} s gaps "
-        f"+ {quarantined_s:,.3f} s quarantined",
+        f"accounted for: {parts.recorded_s:,.3f} s recorded + {parts.gap_s:,.3f} s gaps "
+        f"+ {parts.quarantined_s:,.3f} s quarantined = {parts.length_s:,.3f} s",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -166,16 +170,17 @@ def verify(
     """
     from wakeful.figures import read_key
 
+    if raw and figure:
+        raise typer.BadParameter("give a figure or --raw, not both")
     opened = open_library(library)
     if raw:
         _scrub(opened.raw, as_json)
         return
     if not figure:
         raise typer.BadParameter("give a figure, the start of a key, or --raw")
-    path = Path(figure).expanduser()
-    key = read_key(path) if path.is_file() else figure
+    path = _as_path(figure)
     store = Store(opened.results)
-    receipt = store.find(key)
+    receipt = store.find(figure if path is None else read_key(path))
     with Progress(
         TextColumn("{task.description}"), BarColumn(), console=console, transient=True
     ) as bar:
@@ -188,6 +193,8 @@ def verify(
                 line, description=what, completed=done, total=total
             ),
         )
+    if path is not None:
+        verification = _with_the_file_itself(verification, receipt, path)
     if as_json:
         print_json({**to_plain(verification), "holds": verification.holds})
     else:
@@ -205,9 +212,36 @@ def verify(
             )
         n_files = len(verification.comparisons)
         verdict = "holds" if verification.holds else "does NOT hold"
-        console.print(f"{key[:12]}: {verdict} ({n_files} files made again)", highlight=False)
+        console.print(
+            f"{receipt.key[:12]}: {verdict} ({n_files} files made again)", highlight=False
+        )
     if not verification.holds:
         raise typer.Exit(1)
+
+
+def _as_path(text: str) -> Path | None:
+    """The figure file that is meant; None where it is a key."""
+    path = Path(text).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix or len(path.parts) > 1:
+        raise UnknownResult("there is no such file", where=text, remedy="correct the path")
+    return None
+
+
+def _with_the_file_itself(verification: Verification, receipt: Receipt, path: Path) -> Verification:
+    """The very file that was given is compared as well, not only the result it names."""
+    digest = digest_file(path)
+    same = any(entry["xxh3_128"] == digest for entry in receipt.files.values())
+    given = Comparison(
+        str(receipt.tree["of_step"]),
+        str(receipt.tree["scope"]),
+        receipt.key,
+        str(path),
+        "same bits as stored" if same else "is not the figure that was stored: edited or damaged",
+        same,
+    )
+    return replace(verification, comparisons=(*verification.comparisons, given))
 
 
 def _scrub(folder: Path, as_json: bool) -> None:
@@ -243,9 +277,9 @@ def explain(
     from wakeful.figures import read_key
 
     opened = open_library(library)
-    path = Path(result).expanduser()
+    path = _as_path(result)
     store = Store(opened.results)
-    receipt = store.find(read_key(path) if path.is_file() else result)
+    receipt = store.find(result if path is None else read_key(path))
     chain = chain_of(store, receipt)
     if as_json:
         print_json([link.tree for link in chain])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,12 +23,15 @@ from wakeful.cli.output import (
     print_json,
     print_table,
 )
-from wakeful.config import Config, Executor, Lab, Work, open_library, write_library
+from wakeful.config import CONFIG_NAME, Config, open_library, write_library
+from wakeful.io.channels_file import read_channels_file
+from wakeful.io.recording import recognise
 from wakeful.io.store import Store
 from wakeful.model.errors import BadConfig, BadRow
 from wakeful.service.lock import hold_library
 from wakeful.service.lookup import find_session, republish
-from wakeful.service.reconcile import RowView, make_context
+from wakeful.service.reconcile import make_context
+from wakeful.service.work import RowView
 from wakeful.sheet.interface import Status
 from wakeful.sheet.validate import validate_rows
 
@@ -57,24 +61,40 @@ def init(
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Use raw data where it is instead of copying it.")
     ] = False,
-    workers: Annotated[int, typer.Option(help="Jobs at one time.", min=1)] = 2,
+    workers: Annotated[int, typer.Option(help="Jobs at one time, 1 to 256.")] = 2,
 ) -> None:
     """Make a new library: wakeful.toml, database, folders."""
-    lab = make_lab(time_zone, mains_hz, lights_on, lights_off)
-    work = Work(block_s=block_s, transfer="in-place" if in_place else "mirror")
-    made = write_library(library, Config(lab=lab, work=work, executor=Executor(workers=workers)))
+    values: dict[str, Any] = {
+        "lab": {"time_zone": time_zone, "mains_hz": mains_hz},
+        "work": {"block_s": block_s, "transfer": "in-place" if in_place else "mirror"},
+        "executor": {"workers": workers},
+    }
+    for name, text in (("lights_on", lights_on), ("lights_off", lights_off)):
+        if text:
+            values["lab"][name] = _as_clock(text)
+    config = _make_config(values)
+    _check_place(library)
+    made = write_library(library, config)
     with library_open(made.root, getpass.getuser()):
         pass
     console.print(f"made the library {escape(str(made.root))}")
     console.print(
-        f"next: wakeful add RECORDING --subject ID --library {escape(str(library))}",
+        f"next: wakeful add RECORDING --subject ID --library {escape(shlex.quote(str(library)))}",
         style="dim",
         highlight=False,
     )
 
 
-def make_lab(time_zone: str, mains_hz: int, lights_on: str, lights_off: str) -> Lab:
-    """The [lab] section from the command line.
+def _as_clock(text: str) -> object:
+    """7:00 and 07:00 alike; what is no time of day is left for the check to name."""
+    hours, colon, minutes = text.partition(":")
+    if colon and hours.isdigit() and minutes.isdigit() and int(hours) < 24 and int(minutes) < 60:
+        return time(int(hours), int(minutes))
+    return text
+
+
+def _make_config(values: dict[str, Any]) -> Config:
+    """The configuration from the command line.
 
     Raises
     ------
@@ -83,22 +103,48 @@ def make_lab(time_zone: str, mains_hz: int, lights_on: str, lights_off: str) -> 
     """
     from pydantic import ValidationError
 
-    values: dict[str, Any] = {"time_zone": time_zone, "mains_hz": mains_hz}
-    for name, text in (("lights_on", lights_on), ("lights_off", lights_off)):
-        if text:
-            try:
-                values[name] = time.fromisoformat(text)
-            except ValueError:
-                values[name] = text
     try:
-        return Lab.model_validate(values)
+        return Config.model_validate(values)
     except ValidationError as error:
-        problems = [
-            f"--{'-'.join(str(p) for p in e['loc']).replace('_', '-') or 'lights'}: "
-            f"{str(e['msg']).removeprefix('Value error, ')}"
-            for e in error.errors()
-        ]
+        problems = [f"{_option(e['loc'])}: {_reason(e)}" for e in error.errors()]
         raise BadConfig(" | ".join(problems), remedy="correct these options") from error
+
+
+def _option(place: tuple[Any, ...]) -> str:
+    name = str(place[1]).replace("_", "-") if len(place) > 1 else ""
+    return (
+        f"--{name}"
+        if name
+        else {"lab": "--lights-on, --lights-off", "work": "--block-s"}.get(str(place[0]), "options")
+    )
+
+
+def _reason(error: Any) -> str:
+    if "time" in error["type"]:
+        return f"{error['input']!r} is not a time of day, e.g. 07:00"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _check_place(library: Path) -> None:
+    """A new library gets a folder of its own.
+
+    Raises
+    ------
+    BadConfig
+        There is something in it, or it lies in another library.
+    """
+    place = library.expanduser().resolve()
+    for folder in place.parents:
+        if (folder / CONFIG_NAME).is_file():
+            raise BadConfig(
+                f"lies in the library {folder}", where=str(place), remedy="choose another folder"
+            )
+    if (place / CONFIG_NAME).exists():
+        return  # said by whoever writes it
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise BadConfig(
+            "is not an empty folder", where=str(place), remedy="choose a new or an empty one"
+        )
 
 
 def add(
@@ -131,7 +177,7 @@ def add(
     """
     with library_open(library, getpass.getuser()) as (opened, _, sheet):
         typed = recording
-        if "\0" not in recording and not recording.startswith(("=", "@")):
+        if recording.strip() and "\0" not in recording and not recording.startswith(("=", "@")):
             path = Path(recording).expanduser()
             typed = str(path.resolve()) if path.exists() else recording
         beside = str(Path(channels).expanduser().resolve()) if channels else ""
@@ -156,7 +202,21 @@ def add(
         error = errors.get(row.identifier)
         if error is not None:
             raise error if isinstance(error, BadRow) else BadRow(str(error))
+        _check_recording(Path(typed) if typed else Path(), beside)
     console.print("next: wakeful run --once", style="dim", highlight=False)
+
+
+def _check_recording(recording: Path, channels: str) -> None:
+    """What can be known of a recording before it is taken in.
+
+    Raises
+    ------
+    BadRecording, BadChannels
+        The row is there, but will need attention.
+    """
+    recognise(recording)
+    if channels:
+        read_channels_file(Path(channels))
 
 
 def run(
@@ -171,11 +231,21 @@ def run(
     opened = open_library(library)
     with hold_library(opened.root), library_open(opened.root, "service") as (_, ledger, sheet):
         service = make_service(opened, ledger, sheet)
-        with progress_display(quiet) as show:
-            if not once:
-                service.run_forever(show)
-            views = service.run_once(show)
+        try:
+            with progress_display(quiet) as show:
+                if not once:
+                    service.run_forever(show)
+                views = service.run_once(show)
+        except KeyboardInterrupt:
+            console.print(
+                "stopped; jobs that have begun end by themselves, and the next `wakeful run` goes "
+                "on from there",
+                highlight=False,
+            )
+            raise typer.Exit(130) from None
     print_rows(views)
+    if not views:
+        console.print("the sheet is empty; add a row with wakeful add")
     bad = {Status.FAILED, Status.NEEDS_ATTENTION}
     if any(view.update.status in bad for view in views):
         raise typer.Exit(1)
@@ -289,9 +359,25 @@ def status(
         )
         for row in rows:
             for part in filter(None, row.message.split(" | ")):
-                console.print(f"row {row.number}: {escape(part)}", highlight=False, soft_wrap=True)
+                shown = (
+                    part if part.startswith(f"row {row.number}:") else f"row {row.number}: {part}"
+                )
+                console.print(escape(shown), highlight=False, soft_wrap=True)
             if row.link:
                 console.print(f"row {row.number}: {escape(row.link)}", soft_wrap=True)
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The copy to write.")],
+    library: LibraryOption = None,
+) -> None:
+    """Copy the database while it is in use: rows, runs, the audit log.
+
+    To restore it, stop `wakeful run` and put the copy in the place of the library's database.
+    """
+    with library_open(library, getpass.getuser()) as (_, ledger, _):
+        ledger.backup(file)
+    console.print(f"wrote {escape(str(file))}", highlight=False, soft_wrap=True)
 
 
 def report(

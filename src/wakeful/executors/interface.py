@@ -3,6 +3,7 @@
 An attempt at a job has a folder of its own, so that no two attempts ever write one place:
 
     jobs/<name>/<attempt>/job.json       what is to be done, written before anything starts
+    jobs/<name>/<attempt>/worker.lock    held from before the worker starts until it is gone
     jobs/<name>/<attempt>/process.json   who does it
     jobs/<name>/<attempt>/progress.json  how far it is
     jobs/<name>/<attempt>/log.txt        what it said
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 from wakeful.io.atomic import write_json
 
 JOB_NAME = "job.json"
+LOCK_NAME = "worker.lock"
 PROCESS_NAME = "process.json"
 PROGRESS_NAME = "progress.json"
 LOG_NAME = "log.txt"
@@ -30,7 +32,7 @@ class AttemptState(StrEnum):
     """How an attempt at a job stands."""
 
     WAITING = "waiting"
-    """Its folder is there; nobody works on it."""
+    """Its folder may be there; nobody has begun to work on it."""
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
@@ -49,6 +51,8 @@ class AttemptStatus:
     """Done of this job, 0 to 1."""
     pid: int | None = None
     pid_start_time: float | None = None
+    again: bool = False
+    """It failed for a reason that passes by itself, so another try is worth it."""
 
     @property
     def has_ended(self) -> bool:
@@ -87,9 +91,12 @@ def last_attempt(jobs: Path, name: str) -> int:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A file that appears whole; None while it is not there."""
+    """A file that appears whole; None while it is not there, or a failing disk made it unreadable.
+
+    What it would have said is then not known: as after a kill.
+    """
     try:
-        tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return tree
+    return tree if isinstance(tree, dict) else None

@@ -1,7 +1,14 @@
-"""Worker processes on this machine, adopted again after the service was killed."""
+"""Worker processes on this machine, adopted again after the service was killed.
+
+Whether an attempt's worker lives is told by the lock in its folder. The lock is taken before the
+worker is started and handed to it, so that there is no moment at which a worker runs and nobody can
+see it, and no change of the clock makes a living worker look dead. The process's number and start
+time decide only where there is no lock: a disk that can't lock, or a worker of an earlier version.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,6 +18,7 @@ import psutil
 
 from wakeful.executors.interface import (
     EXIT_NAME,
+    LOCK_NAME,
     LOG_NAME,
     PROCESS_NAME,
     PROGRESS_NAME,
@@ -19,6 +27,7 @@ from wakeful.executors.interface import (
     read_json,
 )
 from wakeful.io.atomic import write_json
+from wakeful.io.holding import hold, is_held
 
 _START_TIME_SLACK_S = 1.0
 
@@ -45,30 +54,38 @@ class LocalExecutor:
             },
             "MPLBACKEND": "Agg",
         }
-        with (folder / LOG_NAME).open("ab") as log:
+        with (folder / LOG_NAME).open("ab") as log, hold(folder / LOCK_NAME) as held:
             child = subprocess.Popen(
-                [sys.executable, "-m", "wakeful.executors.worker", str(folder)],
+                [
+                    *(sys.executable, "-m", "wakeful.executors.worker"),
+                    *(str(folder), str(held.descriptor)),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,
+                pass_fds=(held.descriptor,),
             )
         self._children[folder] = child
-        try:
+        # The worker writes the same; whoever is first.
+        with contextlib.suppress(psutil.Error, OSError):
             started = psutil.Process(child.pid).create_time()
-        except psutil.Error:
-            return  # it has ended already; its exit file tells how
-        write_json(folder / PROCESS_NAME, {"pid": child.pid, "start_time": started})
+            write_json(folder / PROCESS_NAME, {"pid": child.pid, "start_time": started})
 
     def poll(self, folder: Path) -> AttemptStatus:
         """See `Executor.poll`."""
         child = self._children.get(folder)
-        gone = child is not None and child.poll() is not None
+        held = is_held(folder / LOCK_NAME)
         process = read_json(folder / PROCESS_NAME)
         pid = None if process is None else int(process["pid"])
         start_time = None if process is None else float(process["start_time"])
-        alive = not gone and pid is not None and _is_alive(pid, start_time)
+        if child is not None:
+            alive = child.poll() is None
+        elif held is not None:
+            alive = held
+        else:
+            alive = pid is not None and _is_alive(pid, start_time)
         # Looked at after the process: one that has just ended has left its word by now.
         ended = read_json(folder / EXIT_NAME)
         if ended is not None:
@@ -76,7 +93,8 @@ class LocalExecutor:
                 child.wait()  # it has written its last word; a moment later it is gone
             self._children.pop(folder, None)
             state = AttemptState.DONE if ended["ok"] else AttemptState.FAILED
-            return AttemptStatus(state, str(ended["message"]), 1.0, pid, start_time)
+            again = bool(ended.get("again", False))
+            return AttemptStatus(state, str(ended["message"]), 1.0, pid, start_time, again)
         if alive:
             progress = read_json(folder / PROGRESS_NAME) or {}
             return AttemptStatus(
@@ -86,7 +104,7 @@ class LocalExecutor:
                 pid,
                 start_time,
             )
-        if process is None and child is None:
+        if process is None and child is None and held is None:
             return AttemptStatus(AttemptState.WAITING)
         self._children.pop(folder, None)
         code = child.returncode if child is not None else None
@@ -101,9 +119,29 @@ class LocalExecutor:
 
     def cancel(self, folder: Path) -> None:
         """See `Executor.cancel`."""
+        child = self._children.get(folder)
+        if child is not None:
+            child.terminate()
+            return
         process = read_json(folder / PROCESS_NAME)
-        if process is not None and _is_alive(int(process["pid"]), float(process["start_time"])):
-            psutil.Process(int(process["pid"])).terminate()
+        if process is None:
+            return
+        pid, held = int(process["pid"]), is_held(folder / LOCK_NAME)
+        if held is None and not _is_alive(pid, float(process["start_time"])):
+            return
+        # The lock says that it lives; that the number is still its own, its command line.
+        if held is False or (held and not _is_worker_of(pid, folder)):
+            return
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(pid).terminate()
+
+
+def _is_worker_of(pid: int, folder: Path) -> bool:
+    try:
+        words = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    return any(Path(word).parts[-2:] == folder.parts[-2:] for word in words)
 
 
 def _is_alive(pid: int, start_time: float | None) -> bool:

@@ -1,11 +1,13 @@
 """The worker's entry: `python -m wakeful.executors.worker FOLDER` runs one attempt at a job.
 
-It reads job.json, writes results with their receipts, says how far it is, and leaves exit.json. It
-never opens the database.
+It holds the lock in the folder as long as it lives: handed to it as a second argument, the number
+of an open descriptor, or else taken before anything else is done. It reads job.json, writes results
+with their receipts, says how far it is, and leaves exit.json. It never opens the database.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -18,19 +20,33 @@ import psutil
 from wakeful.executors.interface import (
     EXIT_NAME,
     JOB_NAME,
+    LOCK_NAME,
     PROCESS_NAME,
     PROGRESS_NAME,
     read_json,
 )
-from wakeful.io.atomic import write_json
+from wakeful.io.atomic import storable_text, write_json
+from wakeful.io.holding import HeldElsewhere, Hold, hold
 from wakeful.model.errors import WakefulError
 
 _REPORT_EVERY_S = 0.5
+_SHORT = 500
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the attempt whose folder is given; returns the exit code."""
-    folder = Path((arguments or sys.argv[1:])[0])
+    words = arguments or sys.argv[1:]
+    folder = Path(words[0])
+    try:
+        held = Hold.inherited(int(words[1])) if len(words) > 1 else hold(folder / LOCK_NAME)
+    except HeldElsewhere:
+        print(f"{folder}: another worker does this", file=sys.stderr)  # noqa: T201 -- the job's log
+        return 3
+    with held:
+        return _run(folder)
+
+
+def _run(folder: Path) -> int:
     write_json(
         folder / PROCESS_NAME,
         {"pid": os.getpid(), "start_time": psutil.Process().create_time()},
@@ -42,12 +58,23 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         message = _RUN[job["kind"]](job, _Progress(folder))
     except WakefulError as error:
-        traceback.print_exc()
-        return _leave(folder, ok=False, message=str(error))
+        _print_traceback()
+        return _leave(folder, ok=False, message=str(error), again=_is_passing(error))
     except Exception as error:  # noqa: BLE001 -- whatever it is, the row must hear of it
-        traceback.print_exc()
+        _print_traceback()
         return _leave(folder, ok=False, message=f"{type(error).__name__}: {error}")
     return _leave(folder, ok=True, message=message)
+
+
+def _print_traceback() -> None:
+    with contextlib.suppress(OSError):  # a full disk takes no log; the row must hear of it still
+        traceback.print_exc()
+
+
+def _is_passing(error: WakefulError) -> bool:
+    from wakeful.io.mirror import TakenInElsewhere
+
+    return isinstance(error, TakenInElsewhere)
 
 
 class _Progress:
@@ -100,8 +127,15 @@ def _run_steps(job: dict[str, Any], progress: _Progress) -> str:
 _RUN = {"take_in": _take_in, "steps": _run_steps}
 
 
-def _leave(folder: Path, *, ok: bool, message: str) -> int:
-    write_json(folder / EXIT_NAME, {"ok": ok, "message": message})
+def _leave(folder: Path, *, ok: bool, message: str, again: bool = False) -> int:
+    """Leave the last word; whatever there is to say, some word is left."""
+    word = {"ok": ok, "message": storable_text(message), "again": again}
+    try:
+        write_json(folder / EXIT_NAME, word)
+    except Exception:  # noqa: BLE001 -- without a word the job would be taken for killed
+        _print_traceback()
+        short = message.encode("ascii", "replace").decode()[:_SHORT]
+        write_json(folder / EXIT_NAME, {"ok": ok, "message": short, "again": again})
     return 0 if ok else 1
 
 

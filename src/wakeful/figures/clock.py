@@ -32,6 +32,8 @@ class TimeView:
     """What the axis shows, seconds from the session's start."""
     recorded: tuple[Interval, ...]
     quarantined: tuple[Interval, ...] = field(default=())
+    recorded_known: bool = True
+    """False where neither spans nor epochs tell what was recorded: then no gap is claimed."""
 
     @property
     def gaps(self) -> tuple[Interval, ...]:
@@ -74,15 +76,35 @@ def make_view(
     spans : what was recorded; None where that is not known better than by the epochs
     known_s : (n,) starts of the epochs that have data, in order
     """
-    if spans is None:
-        recorded = join_epochs(known_s, epoch_s)
-    else:
+    recorded_known = spans is not None or len(known_s) > 0
+    if spans is not None:
         recorded = tuple(span.interval for span in spans)
+    elif recorded_known:
+        recorded = _to_the_end(join_epochs(known_s, epoch_s), session, epoch_s)
+    else:
+        recorded = (session.interval,)
     inside = interval.intersect(session.interval)
     shown = interval
     if 0 < inside.duration_s < _LEAST_SHARE * interval.duration_s:
         shown = inside
-    return TimeView(session=session, interval=shown, recorded=recorded, quarantined=quarantined)
+    return TimeView(
+        session=session,
+        interval=shown,
+        recorded=recorded,
+        quarantined=quarantined,
+        recorded_known=recorded_known,
+    )
+
+
+def _to_the_end(
+    recorded: tuple[Interval, ...], session: Session, epoch_s: float
+) -> tuple[Interval, ...]:
+    """A rest at the session's end that is too short for an epoch is no gap."""
+    *others, last = recorded
+    stop_s = session.interval.stop_s
+    if last.stop_s < stop_s < last.stop_s + epoch_s:
+        last = Interval(last.start_s, stop_s)
+    return (*others, last)
 
 
 def join_epochs(start_s: NDArray[np.float64], epoch_s: float) -> tuple[Interval, ...]:
@@ -135,13 +157,14 @@ def clock_ticks(
     """Where round local times lie: (seconds from the session's start, label).
 
     An hour that the clocks skip has no tick, one they repeat has two. Where the start is unknown,
-    hours (or minutes) from the session's start.
+    the time from the session's start. The labels of one axis all have seconds, or none has.
     """
     step_s = tick_step_s(interval.duration_s, max_ticks)
     if session.start_utc is None:
         first = int(np.ceil(interval.start_s / step_s - 1e-9))
         last = int(np.floor(interval.stop_s / step_s + 1e-9))
-        return [(float(i * step_s), elapsed_label(i * step_s)) for i in range(first, last + 1)]
+        times_s = [i * step_s for i in range(first, last + 1)]
+        return [(float(t), elapsed_label(t, seconds=step_s < 60)) for t in times_s]
     ticks: list[tuple[float, str]] = []
     days_since = 0
     for time_s, local in _quarters(session, interval, step_s):
@@ -173,12 +196,11 @@ def _quarters(session: Session, interval: Interval, step_s: int) -> list[tuple[f
     ]
 
 
-def elapsed_label(time_s: float) -> str:
-    """Time from the session's start as h:mm, with seconds where they matter."""
+def elapsed_label(time_s: float, *, seconds: bool) -> str:
+    """Time from the session's start as h:mm or h:mm:ss."""
     sign, whole = ("−" if time_s < 0 else ""), abs(round(time_s))
-    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
-    text = f"{sign}{hours}:{minutes:02d}"
-    return f"{text}:{seconds:02d}" if seconds else text
+    text = f"{sign}{whole // 3600}:{whole // 60 % 60:02d}"
+    return f"{text}:{whole % 60:02d}" if seconds else text
 
 
 def light_phases(session: Session, interval: Interval) -> tuple[tuple[Interval, bool], ...]:

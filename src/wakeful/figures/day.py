@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wakeful.figures import frame, panels, style
 from wakeful.figures.clock import TimeView, date_label, local_time, make_view
+from wakeful.figures.hours import draw_accounting_panel
 from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone, Rows, Spectrogram, State
 from wakeful.model.subject import Session
 from wakeful.model.time import Accounting, Day, Interval, Quarantine, Span
@@ -72,7 +73,7 @@ def draw_day(
         *_muscle_panels(view, muscle),
         _hypnogram_panel(view, hypnogram),
     ]
-    strip = _Panel(4.0, partial(frame.draw_accounting_panel, view=view, day=day, parts=accounting))
+    strip = _Panel(4.0, partial(draw_accounting_panel, view=view, day=day, parts=accounting))
     return _compose(view, stack, title=_title(view, day.interval, day), strip=strip)
 
 

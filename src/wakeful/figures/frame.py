@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
-from wakeful.figures import style
-from wakeful.figures.clock import (
-    TimeView,
-    clock_ticks,
-    duration_label,
-    exact_parts,
-    light_phases,
-    zeitgeber_ticks,
-)
-from wakeful.model.time import Accounting, Day, Interval
+from wakeful.figures import lettering, style
+from wakeful.figures.clock import TimeView, clock_ticks, light_phases, zeitgeber_ticks
+from wakeful.model.time import Interval
 
 LEAST_DRAWN_SHARE = 1 / 900
 """A gap narrower than this share of the axis is widened to it, so that it is seen."""
-_LEAST_SAID_S = 1e-3
+LEAST_GAP_S = 1e-3
 """Less than a millisecond of a gap is rounding."""
+_TITLE_GAP_PT = 8.0
 
 
 def set_time_axis(axes: Axes, view: TimeView, *, labels: bool) -> None:
@@ -31,15 +23,16 @@ def set_time_axis(axes: Axes, view: TimeView, *, labels: bool) -> None:
     axes.xaxis.set_major_locator(FixedLocator([t for t, _ in ticks]))
     if labels:
         axes.set_xticklabels([label for _, label in ticks])
-        axes.set_xlabel(time_axis_label(view))
+        axes.set_xlabel(time_axis_label(view, [label for _, label in ticks]))
     else:
         axes.tick_params(axis="x", labelbottom=False)
 
 
-def time_axis_label(view: TimeView) -> str:
+def time_axis_label(view: TimeView, labels: list[str]) -> str:
     """What the numbers along x are."""
     if view.session.start_utc is None:
-        return "time from the session's start, h:min (clock time unknown)"
+        unit = "h:min:s" if any(label.count(":") == 2 for label in labels) else "h:min"
+        return f"time from the session's start, {unit} (clock time unknown)"
     return f"local time ({view.session.time_zone})"
 
 
@@ -49,6 +42,8 @@ def shade_missing(axes: Axes, view: TimeView) -> None:
     for part in view.outside:
         axes.axvspan(part.start_s, part.stop_s, facecolor=style.OUTSIDE, lw=0, zorder=4)
     for gap in view.gaps:
+        if gap.duration_s <= LEAST_GAP_S:
+            continue
         wide = _at_least(gap, least_s)
         axes.axvspan(
             wide.start_s,
@@ -79,10 +74,31 @@ def _at_least(interval: Interval, least_s: float) -> Interval:
     return interval.widen(margin_s, margin_s)
 
 
-def title_panel(axes: Axes, left: str, right: str = "") -> None:
-    """A line over a panel: what it is, and how it was made."""
+def axes_width_pt(axes: Axes) -> float:
+    """How wide a panel is, points."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("axes_width_pt needs axes that are on a figure")
+    return float(axes.get_position().width * figure.get_size_inches()[0] * 72)
+
+
+def title_panel(axes: Axes, name: str, note: str = "", *, what: str = "") -> None:
+    """A line over a panel: what it is, and on the right how it was made.
+
+    What does not fit is shortened.
+
+    Parameters
+    ----------
+    what : the end of the title, for example ": band power"; it is never cut
+    """
+    title_pt = lettering.width_pt(name + what, style.LABEL_PT, bold=True)
+    note_pt = lettering.width_pt(note, style.NOTE_PT)
+    room_pt = axes_width_pt(axes) - (_TITLE_GAP_PT if note else 0.0)
+    title_room_pt, note_room_pt = lettering.share_room(title_pt, note_pt, room_pt)
+    name_room_pt = title_room_pt - lettering.width_pt(what, style.LABEL_PT, bold=True)
     axes.annotate(
-        left,
+        # A hundredth of a point, so that rounding cuts nothing that fits.
+        lettering.shorten(name, name_room_pt + 0.01, style.LABEL_PT, bold=True) + what,
         (0, 1),
         xycoords="axes fraction",
         xytext=(0, 2),
@@ -90,10 +106,11 @@ def title_panel(axes: Axes, left: str, right: str = "") -> None:
         fontsize=style.LABEL_PT,
         fontweight="bold",
         va="bottom",
+        parse_math=False,
     )
-    if right:
+    if note:
         axes.annotate(
-            right,
+            lettering.shorten(note, note_room_pt + 0.01, style.NOTE_PT),
             (1, 1),
             xycoords="axes fraction",
             xytext=(0, 2),
@@ -102,6 +119,7 @@ def title_panel(axes: Axes, left: str, right: str = "") -> None:
             color=style.FAINT,
             ha="right",
             va="bottom",
+            parse_math=False,
         )
 
 
@@ -111,36 +129,30 @@ def draw_reason(axes: Axes, title: str, text: str) -> None:
     say_instead(axes, text)
 
 
-def say_instead(axes: Axes, text: str) -> None:
+def say_instead(axes: Axes, text: str, max_lines: int = 2) -> None:
     """A panel that has nothing to show says why."""
     axes.set_yticks([])
-    axes.text(
-        0.5,
-        0.5,
-        text,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        fontsize=style.NOTE_PT,
-        color=style.FAINT,
-        wrap=True,
-        zorder=7,
-    )
+    _say(axes, text, 0.5, max_lines)
 
 
 def say_below(axes: Axes, text: str) -> None:
     """Why a panel shows no more than it does, in its lower part."""
-    lines = textwrap.wrap(text, 110)
+    _say(axes, text, 0.25, 2)
+
+
+def _say(axes: Axes, text: str, height: float, max_lines: int) -> None:
+    room_pt = 0.96 * axes_width_pt(axes)
     axes.text(
         0.5,
-        0.25,
-        "\n".join(lines[:2]),
+        height,
+        "\n".join(lettering.wrap(text, room_pt, style.NOTE_PT, max_lines)),
         transform=axes.transAxes,
         ha="center",
         va="center",
         fontsize=style.NOTE_PT,
         color=style.FAINT,
         zorder=7,
+        parse_math=False,
     )
 
 
@@ -156,6 +168,7 @@ def label_right(axes: Axes, text: str) -> None:
         fontsize=style.NOTE_PT,
         color=style.FAINT,
         annotation_clip=False,
+        parse_math=False,
     )
 
 
@@ -183,58 +196,16 @@ def draw_light_bar(axes: Axes, view: TimeView) -> None:
     axes.xaxis.set_major_locator(FixedLocator([t for t, _ in ticks]))
     axes.set_xticklabels([label for _, label in ticks], fontsize=style.NOTE_PT)
     axes.tick_params(axis="x", labelbottom=False, labeltop=True)
-    axes.annotate(
-        "ZT (h:min)" if any(":" in label for _, label in ticks) else "ZT (h)",
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(-15, 2),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=style.NOTE_PT,
-    )
+    if ticks:
+        axes.annotate(
+            "ZT (h:min)" if any(":" in label for _, label in ticks) else "ZT (h)",
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(-15, 2),
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            fontsize=style.NOTE_PT,
+        )
     for side in ("left", "bottom", "top"):
         axes.spines[side].set_visible(False)
-
-
-def draw_accounting_panel(axes: Axes, view: TimeView, day: Day, parts: Accounting) -> None:
-    """Where the hours of a local day went: the whole day, whatever the panels above show."""
-    whole = TimeView(
-        session=view.session,
-        interval=day.interval,
-        recorded=view.recorded,
-        quarantined=view.quarantined,
-    )
-    inside = day.interval.intersect(view.session.interval)
-    axes.axvspan(inside.start_s, inside.stop_s, facecolor=style.RECORDED, lw=0, zorder=1)
-    shade_missing(axes, whole)
-    set_time_axis(axes, whole, labels=True)
-    axes.set_xlabel("")
-    axes.set_yticks([])
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(True)
-    names = ("recorded", "gap", "quarantined", "outside the session")
-    exact_s = (parts.recorded_s, parts.gap_s, parts.quarantined_s, parts.outside_s)
-    whole_s = exact_parts(exact_s)
-    terms = " + ".join(
-        f"{name} {'<1 s' if exact > _LEAST_SAID_S and not whole else duration_label(whole)}"
-        for name, exact, whole in zip(names, exact_s, whole_s, strict=True)
-    )
-    title_panel(axes, "Hours accounted for")
-    axes.annotate(
-        f"{terms} = {_day_label(view, day, sum(whole_s))}",
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(90, 2),
-        textcoords="offset points",
-        fontsize=style.NOTE_PT,
-        color=style.FAINT,
-        va="bottom",
-    )
-
-
-def _day_label(view: TimeView, day: Day, total_s: int) -> str:
-    text = f"{duration_label(total_s)} h"
-    if view.session.start_utc is not None and round(day.length_s) != 86_400:
-        return f"{text} (clocks changed)"
-    return text

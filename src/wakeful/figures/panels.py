@@ -13,15 +13,18 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from wakeful.figures import style
+from wakeful.figures.absence import why_nothing
 from wakeful.figures.clock import TimeView, touches
 from wakeful.figures.frame import (
     LEAST_DRAWN_SHARE,
+    axes_width_pt,
     label_right,
     say_below,
     say_instead,
     title_panel,
 )
-from wakeful.figures.reduce import log_rows, mean_columns, quantile_columns
+from wakeful.figures.lettering import shorten, width_pt
+from wakeful.figures.reduce import Array, log_rows, mean_columns, quantile_columns
 from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone, Spectrogram, State
 from wakeful.model.subject import UNKNOWN_REGION
 from wakeful.model.time import Interval
@@ -33,6 +36,8 @@ _ROWS = 128
 _ROBUST = (2.0, 25.0, 75.0, 98.0)
 _FREQUENCY_TICKS_HZ = (1, 2, 4, 8, 16, 32, 100)
 _FEW_TICKS_HZ = (2, 8, 32)
+_LEAST_CORRELATION = 0.2
+"""The least that the axis of LFP-derived EMG spans."""
 _MOST_STEPS = 100
 """A hypnogram of more bouts has no room for the lines between them."""
 
@@ -49,7 +54,7 @@ def draw_spectrogram_panel(
     note = _channels_label(names)
     if compact and region == 0:
         note += "; colours in dB re 1 µV²/Hz"
-    title_panel(axes, f"{region_label(spectrogram.regions[region])}: spectrogram", note)
+    title_panel(axes, region_label(spectrogram.regions[region]), note, what=": spectrogram")
     start_s, column_s, columns = mean_columns(
         spectrogram.start_s,
         spectrogram.power_uv2_per_hz[:, region, first:last],
@@ -62,7 +67,7 @@ def draw_spectrogram_panel(
     limits = robust_limits(level_db)
     axes.set_ylabel("Hz" if compact else "frequency\n(Hz)")
     if limits is None:
-        say_instead(axes, "no power was recorded here")
+        say_instead(axes, why_nothing(view, spectrogram.epoch_s, "power"))
         return
     norm = Normalize(*limits)
     shades = ScalarMappable(norm, style.spectrogram_map())
@@ -150,15 +155,20 @@ def draw_band_panel(
 ) -> None:
     """Power of one region in each band, running median, on a log axis."""
     window = smoothing_window(view.interval, power.epoch_s)
+    has_key = region == 0 or not compact
     title_panel(
         axes,
-        f"{region_label(power.regions[region])}: band power",
+        region_label(power.regions[region]),
         f"running median of {window_label(window, power.epoch_s)}; band edges in Hz"
-        if region == 0 or not compact
+        if has_key
         else "",
+        what=": band power",
     )
-    if region == 0 or not compact:
-        label_bands(axes, power, down=compact)
+    lines_of = slice(None) if compact else slice(region, region + 1)
+    positive = np.isfinite(power.power_uv2) & (power.power_uv2 > 0)
+    known: NDArray[np.bool_] = np.asarray(positive[:, lines_of].any(axis=(0, 1)))
+    if has_key and known.any():
+        label_bands(axes, power, known, down=compact)
     axes.set_ylabel("µV²" if compact else "power\n(µV²)")
     time_s, levels = quantile_columns(
         power.start_s,
@@ -171,11 +181,26 @@ def draw_band_panel(
     )
     levels = np.where(levels > 0, levels, np.nan)[0]
     if not np.isfinite(levels).any():
-        say_instead(axes, "no power was recorded here")
+        say_instead(axes, why_nothing(view, power.epoch_s, "power"))
         return
     for band, colour in enumerate(style.sequence_colours(len(power.bands))):
         axes.plot(time_s, levels[:, band], color=colour, lw=0.8, solid_joinstyle="round")
+        mark_alone(axes, time_s, levels[:, band], colour)
     set_log_axis(axes, levels)
+
+
+def mark_alone(axes: Axes, time_s: NDArray[np.float64], values: Array, colour: str) -> None:
+    """A dot for each value without a neighbour: a line would not show it."""
+    alone = values_alone(values)
+    if alone.any():
+        axes.plot(time_s[alone], values[alone], ls="none", marker="o", ms=1.8, mew=0, color=colour)
+
+
+def values_alone(values: Array) -> NDArray[np.bool_]:
+    """(n,) which values have neither a value before nor one after them."""
+    known = np.r_[False, np.isfinite(values), False]
+    alone: NDArray[np.bool_] = known[1:-1] & ~known[:-2] & ~known[2:]
+    return alone
 
 
 def set_log_axis(axes: Axes, values: NDArray[np.floating]) -> None:
@@ -194,11 +219,15 @@ def set_log_axis(axes: Axes, values: NDArray[np.floating]) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def label_bands(axes: Axes, power: BandPower, *, down: bool) -> None:
+def label_bands(axes: Axes, power: BandPower, known: NDArray[np.bool_], *, down: bool) -> None:
     """The key to the lines of `draw_band_panel`, in one column right of the panel.
 
-    It is centred on the panel, or goes down from its top where it is the key to several.
+    Parameters
+    ----------
+    known : (n_bands,) which bands have a line
+    down : go down from the panel's top, as the key to several panels, rather than be centred on it
     """
+    room_pt = (style.RIGHT_MM - 1.0) * style.POINTS_PER_MM - 4
     n_bands = len(power.bands)
     height_pt = axes.get_position().height * axes.figure.get_figheight() * 72  # type: ignore[union-attr]
     row_pt = 7.2 if down else min(7.2, 1.25 * height_pt / n_bands)
@@ -208,18 +237,20 @@ def label_bands(axes: Axes, power: BandPower, *, down: bool) -> None:
     ):
         # Highest frequency on top, as on the spectrograms.
         offset = middle_pt + (i - (n_bands - 1) / 2) * row_pt
-        name = band.replace("_", " ")
-        known = bool(np.isfinite(power.power_uv2[:, :, i]).any())
+        name, size_pt = band.replace("_", " "), min(style.NOTE_PT, row_pt)
+        end = f" {edges[0]:g}–{edges[1]:g}" if known[i] else ": no data"
+        name_room_pt = room_pt - width_pt(end, size_pt)
         axes.annotate(
-            f"{name} {edges[0]:g}–{edges[1]:g}" if known else f"{name}: no data",
+            shorten(name, name_room_pt, size_pt) + end,
             (1, 0),
             xycoords="axes fraction",
             xytext=(4, offset),
             textcoords="offset points",
             va="center",
-            fontsize=min(style.NOTE_PT, row_pt),
-            color=colour if known else style.FAINT,
+            fontsize=size_pt,
+            color=colour if known[i] else style.FAINT,
             annotation_clip=False,
+            parse_math=False,
         )
 
 
@@ -249,13 +280,22 @@ def draw_muscle_panel(axes: Axes, view: TimeView, muscle: MuscleTone, *, use_emg
     if use_emg:
         low, middle, high = (np.where(v > 0, v, np.nan) for v in (low, middle, high))
     if not np.isfinite(middle).any():
-        say_instead(axes, "no muscle tone was recorded here")
+        what = "EMG" if use_emg else "LFP-derived EMG"
+        say_instead(axes, why_nothing(view, muscle.epoch_s, what))
         return
     axes.fill_between(time_s, low, high, color="#B9B9B9", lw=0)
     axes.plot(time_s, middle, color=style.INK, lw=0.7)
+    alone = values_alone(middle)
+    if alone.any():
+        axes.vlines(time_s[alone], low[alone], high[alone], color="#B9B9B9", lw=1.2, zorder=1.5)
+    mark_alone(axes, time_s, middle, style.INK)
     if use_emg:
         set_log_axis(axes, np.concatenate([low, high]))
     else:
+        bottom, top = axes.get_ylim()
+        if top - bottom < _LEAST_CORRELATION:  # a flat line is not blown up to fill the panel
+            middle_at = (bottom + top) / 2
+            axes.set_ylim(middle_at - _LEAST_CORRELATION / 2, middle_at + _LEAST_CORRELATION / 2)
         axes.locator_params(axis="y", nbins=3)
     label_right(axes, f"median and 5th–95th\npercentile of\n{window_label(window, muscle.epoch_s)}")
 
@@ -264,10 +304,17 @@ def draw_hypnogram_panel(axes: Axes, view: TimeView, hypnogram: Hypnogram) -> No
     """Four rows, awake on top; blocks after smoothing, light ticks before."""
     # Minutes in the margin leave out what can't be trusted; the blocks under its hatching stay.
     kept = ~touches(hypnogram.start_s, hypnogram.epoch_s, view.quarantined)
-    title_panel(axes, "Hypnogram", f"{hypnogram.scorer}; light ticks: epochs before smoothing")
+    bouts = hypnogram.bouts()
+    note = "; light ticks: epochs before smoothing"
+    if any(state == State.NO_DATA for state, _ in bouts):
+        note += "; grey: no data"
+    if any(view.interval.intersect(bad).duration_s > 0 for bad in view.quarantined):
+        note += "; crossed: quarantined"
+    title_room_pt = width_pt("Hypnogram", style.LABEL_PT, bold=True) + 10
+    scorer_room_pt = axes_width_pt(axes) - title_room_pt - width_pt(note, style.NOTE_PT)
+    title_panel(axes, "Hypnogram", shorten(hypnogram.scorer, scorer_room_pt, style.NOTE_PT) + note)
     rows = {state: len(style.STATE_ROWS) - 1 - i for i, state in enumerate(style.STATE_ROWS)}
     least_s = view.interval.duration_s * LEAST_DRAWN_SHARE / 2
-    bouts = hypnogram.bouts()
     for state in style.STATE_ROWS:
         blocks = [(b.start_s, b.duration_s) for s, b in bouts if s == state]
         axes.broken_barh(
@@ -306,7 +353,9 @@ def draw_hypnogram_panel(axes: Axes, view: TimeView, hypnogram: Hypnogram) -> No
         for state in style.STATE_ROWS
     }
     known = sum(minutes[s] for s in style.STATE_ROWS)
-    if known and minutes[State.UNCLASSIFIED] == known and hypnogram.notes:
+    if not (hypnogram.state != State.NO_DATA).any():
+        say_below(axes, why_nothing(view, hypnogram.epoch_s, "state"))
+    elif known and minutes[State.UNCLASSIFIED] == known and hypnogram.notes:
         say_below(axes, hypnogram.notes[0])
     for state, row in rows.items():
         share = f"{100 * minutes[state] / known:.0f} %" if known else "–"

@@ -25,7 +25,11 @@ _STAMP = "wakeful-stamp"
 
 
 def stamp(figure: Figure, key: str, text: str) -> None:
-    """Write the first 12 characters of the key, and `text` (the version), into the lower corner.
+    """Write "wakeful <text> · key <its first 12 characters>" into the lower corner.
+
+    Parameters
+    ----------
+    text : what drew the figure, for example the step and its version
 
     A figure that has a stamp already gets the new one in its place.
     """
@@ -36,13 +40,14 @@ def stamp(figure: Figure, key: str, text: str) -> None:
         figure.text(
             1 - 2.0 / wide,
             1.2 / high,
-            f"{text}  ·  {_checked(key)[:12]}",
+            f"wakeful {text} · key {_checked(key)[:12]}",
             ha="right",
             va="bottom",
             fontsize=style.NOTE_PT,
             color=style.FAINT,
             family="DejaVu Sans Mono",
             gid=_STAMP,
+            parse_math=False,
         )
 
 

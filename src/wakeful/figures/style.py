@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
+from wakeful.figures import lettering
 from wakeful.model.epochs import State
 
 WIDTH_MM = 180.0
@@ -47,15 +48,13 @@ RECORDED = "#4A4A4A"
 LIGHT_ON, LIGHT_OFF = "#FBE9A5", "#3A3A3A"
 SPECTROGRAM_MAP = "magma"
 
-_BOLD_WIDTH = 0.66
-"""Mean width of a bold letter in units of its size."""
-_POINTS_PER_MM = 72 / MM_PER_INCH
+POINTS_PER_MM = 72 / MM_PER_INCH
 TITLE_PT, LABEL_PT, TICK_PT, NOTE_PT = 8.5, 7.0, 6.5, 6.0
 
 # What a figure looks like may not hang on the matplotlibrc of the machine it is drawn on.
 _MACHINE = {"backend", "backend_fallback", "interactive", "toolbar", "timezone", "webagg"}
 _HOUSE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": lettering.FAMILY,
     "font.size": LABEL_PT,
     "axes.titlesize": LABEL_PT,
     "axes.labelsize": LABEL_PT,
@@ -84,7 +83,6 @@ _HOUSE: dict[str, Any] = {
     "lines.linewidth": 0.8,
     "patch.linewidth": 0.0,
     "hatch.linewidth": 0.4,
-    "hatch.color": GAP_HATCH,
     "legend.fontsize": NOTE_PT,
     "legend.frameon": False,
     "image.interpolation": "nearest",
@@ -130,7 +128,7 @@ def stack_axes(panels: Sequence[tuple[float, float]], head_mm: float) -> tuple[F
     head_mm : room above the first
     """
     height_mm = head_mm + sum(above + height for above, height in panels) + FOOT_MM
-    figure = Figure(figsize=(WIDTH_MM / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=PNG_DPI)
+    figure = new_figure(WIDTH_MM, height_mm)
     axes: list[Axes] = []
     top_mm = head_mm
     for above, height in panels:
@@ -138,6 +136,11 @@ def stack_axes(panels: Sequence[tuple[float, float]], head_mm: float) -> tuple[F
         axes.append(place_axes(figure, LEFT_MM, top_mm, WIDTH_MM - LEFT_MM - RIGHT_MM, height))
         top_mm += height
     return figure, axes
+
+
+def new_figure(width_mm: float, height_mm: float) -> Figure:
+    """An empty figure."""
+    return Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH), dpi=PNG_DPI)
 
 
 def place_axes(
@@ -160,24 +163,23 @@ def beside_axes(axes: Axes, gap_mm: float, width_mm: float) -> Axes:
     return figure.add_axes((box.x1 + gap_mm / wide, box.y0, width_mm / wide, box.height))
 
 
-def write_title(figure: Figure, text: str, left_mm: float = LEFT_MM) -> None:
-    """The line at the top of a figure; long names are written smaller and, at last, cut."""
+def write_title(figure: Figure, text: str, left_mm: float = LEFT_MM, top_mm: float = 2.0) -> None:
+    """A line at the top of a figure; long names are written smaller and, at last, cut."""
     wide, high = figure.get_size_inches() * MM_PER_INCH
-    most = int((wide - left_mm) / (_BOLD_WIDTH * TITLE_PT) * _POINTS_PER_MM)
-    size_pt = TITLE_PT * min(1.0, max(0.7, most / max(1, len(text))))
-    if len(text) * 0.7 > most:
-        keep = int(most / 0.7) // 2 - 1
-        text = f"{text[:keep]} … {text[-keep:]}"
+    room_pt = (wide - left_mm - 2.0) * POINTS_PER_MM
+    needed_pt = lettering.width_pt(text, TITLE_PT, bold=True)
+    size_pt = TITLE_PT * min(1.0, max(0.7, room_pt / max(1.0, needed_pt)))
     figure.text(
         left_mm / wide,
-        1 - 2.0 / high,
-        text,
+        1 - top_mm / high,
+        lettering.shorten(text, room_pt + 0.01, size_pt, bold=True, middle=True),
         ha="left",
         va="top",
         fontsize=size_pt,
         fontweight="bold",
+        parse_math=False,
     )
 
 
-STYLE_VERSION = 1
+STYLE_VERSION = 2
 """Raised whenever the house style changes how figures look; it joins their keys."""

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
+import uuid
 from pathlib import Path
 from typing import Any
+
+_TEMPORARY = re.compile(r"\..+\.\d+(-[0-9a-f]{8})?\.tmp")
+"""`.name.process.tmp`, as earlier versions named them, or `.name.process-random.tmp`."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -28,7 +34,8 @@ def sync_file(path: Path) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file: temporary name, fsync, rename, fsync of the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Random too: numbers of processes repeat on another machine that shares the disk.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -42,6 +49,37 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON as `write_bytes` does; NaN is refused rather than written as something else."""
+    """Write JSON as `write_bytes` does; NaN is refused rather than written as something else.
+
+    Names of files need not be UTF-8. Python holds their other bytes as lone surrogates, which are
+    written as JSON's own escapes, so that the name comes back as it was.
+    """
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))
+
+
+def storable_text(text: str) -> str:
+    """Text that any file, database or page takes: lone surrogates become visible escapes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def sweep_temporaries(folder: Path, older_than_s: float = 3600.0) -> int:
+    """Remove temporary files of `write_bytes` that a kill left; returns how many went.
+
+    Parameters
+    ----------
+    folder : looked through with all folders below it; links are not followed
+    older_than_s : younger ones may be being written now
+    """
+    removed = 0
+    latest = time.time() - older_than_s
+    for root, _, names in os.walk(folder):
+        for name in filter(_TEMPORARY.fullmatch, names):
+            path = Path(root, name)
+            try:
+                if not path.is_symlink() and path.stat().st_mtime <= latest:
+                    path.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue  # renamed by its writer, or swept by another process
+    return removed

@@ -16,7 +16,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from wakeful.io.lfp_store import FileSource
+from wakeful.io.lfp_store import FileSource, is_out_of_descriptors
 from wakeful.model.arrays import Lfp
 from wakeful.model.errors import BrokenArtefact
 
@@ -117,6 +117,8 @@ def _read_array(path: Path) -> np.ndarray[Any, Any]:
     try:
         array: np.ndarray[Any, Any] = np.load(path, mmap_mode=None, allow_pickle=False)
     except (OSError, ValueError) as error:
+        if is_out_of_descriptors(error):
+            raise
         raise BrokenArtefact(
             f"can't be read ({error})",
             where=str(path),

@@ -1,18 +1,24 @@
 """One block's LFP on disk: `<name>.npy`, shaped (minute, channel, samples), memory-mapped.
 
-The array is a grid of time: element (m, c, i) is the sample of channel c nearest to minute m plus
-i / rate of the block, so that any NumPy can look at an hour. Where nothing was recorded stands
-`FILLER` (NaN for floats), a number no sample has. `<name>.json` holds the truth of time: the spans,
-each with its exact start and fitted rate, and the channels with their gains.
+The array is a grid of time with a whole number of samples in each minute, so that any NumPy can
+look at an hour. Each span is placed with its first sample at the place nearest to its start, and
+its samples follow each other from there. A clock that is off its nominal rate therefore drifts
+against the grid within a block: by up to 0.36 s in an hour where it is off by 100 ppm. The table of
+spans is the truth, and `read` goes by it. Where nothing was recorded stands
+`FILLER` (NaN for floats), a number no sample has. `<name>.json` holds that table, each span with
+its exact start and fitted rate, and the channels with their gains.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import math
 import os
+import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +38,59 @@ FILLER = -32768
 
 _MINUTE_S = 60.0
 
+_MAX_OPEN_FILES = 64
+"""A week in blocks of four minutes is 2,520 files; most systems allow a process 1,024."""
+
+
+def is_out_of_descriptors(error: Exception) -> bool:
+    """Whether a file could not be opened only because too many are open: it is not damaged."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+class _Descriptor:
+    """An open file, closed when nobody refers to it any more: never under a thread that reads."""
+
+    def __init__(self, path: Path) -> None:
+        self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self.number)
+
+
+class _OpenSources:
+    """Which sources have their file open; those read longest ago lose it first.
+
+    It refers to sources weakly and takes their descriptor away. So a source that is dropped closes
+    its file at once, and no code runs under the lock that could want the lock again.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._sources: OrderedDict[int, weakref.ref[FileSource]] = OrderedDict()
+
+    def descriptor_of(self, source: FileSource) -> _Descriptor:
+        """The source's open file; opened where it is not."""
+        with self._lock:
+            descriptor = source.descriptor
+            if descriptor is None:
+                descriptor = source.descriptor = _Descriptor(source.path)
+            # A number is used again when its source is gone; then this takes the place over.
+            self._sources[id(source)] = weakref.ref(source)
+            self._sources.move_to_end(id(source))
+            while len(self._sources) > self._limit:
+                _, reference = self._sources.popitem(last=False)
+                if (oldest := reference()) is not None:
+                    oldest.descriptor = None
+            return descriptor
+
+
+_open_sources = _OpenSources(_MAX_OPEN_FILES)
+
 
 class FileSource:
     """Reads a stored LFP; opened in a millisecond, nothing is read before it is asked for.
+
+    Its file is opened at the first read. Of all sources of a process only the 64 read last have
+    theirs open, so that a week can be joined of its blocks. Safe to use from several threads.
 
     Reading goes through pread, not through a mapping, so that the memory of a process that goes
     over an hour does not grow by that hour.
@@ -54,16 +110,19 @@ class FileSource:
         self.spans = spans
         self.dtype = layout.dtype
         self._layout = layout
-        self._file = os.open(folder / f"{name}.npy", os.O_RDONLY)
-        weakref.finalize(self, os.close, self._file)
+        self.descriptor: _Descriptor | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file of samples."""
+        return self.folder / f"{self.name}.npy"
 
     @property
     def grid(self) -> NDArray[Any]:
         """The whole block, (minute, channel, samples), memory-mapped; see the module."""
-        path = self.folder / f"{self.name}.npy"
         if self._layout.n_minutes == 0:
             return np.empty(self._layout.shape, self.dtype)
-        grid: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        grid: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return grid
 
     @classmethod
@@ -88,28 +147,39 @@ class FileSource:
             if size != layout.n_bytes:
                 raise ValueError(f"it has {size} bytes, written were {layout.n_bytes}")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BrokenArtefact(
-                f"the stored LFP can't be read ({error})",
-                where=str(folder),
-                remedy="remove the folder; the block is converted again on the next run",
-            ) from error
+            if is_out_of_descriptors(error):
+                raise
+            raise _broken(folder, f"can't be read ({error})") from error
         return cls(folder, name, layout, channels, spans)
 
     def read(self, first_sample: int, out: Samples, rows: Sequence[int] | None = None) -> None:
         """See `ArraySource.read`."""
         find_span(self.spans, first_sample, out.shape[1])
         chosen = range(len(self.channels)) if rows is None else rows
+        file = self._open()
         for minute, start, done, n in self._layout.pieces(first_sample, out.shape[1]):
             for row, channel in enumerate(chosen):
                 target = bytearray(n * self.dtype.itemsize)
                 offset = self._layout.offset(minute, channel, start)
-                if os.preadv(self._file, [target], offset) != len(target):
-                    raise BrokenArtefact(
-                        "the stored LFP ends too early",
-                        where=str(self.folder),
-                        remedy="remove the folder; the block is converted again on the next run",
-                    )
+                if os.preadv(file.number, [target], offset) != len(target):
+                    raise _broken(self.folder, "ends too early")
                 out[row, done : done + n] = np.frombuffer(target, self.dtype)
+
+    def _open(self) -> _Descriptor:
+        try:
+            return _open_sources.descriptor_of(self)
+        except OSError as error:
+            if is_out_of_descriptors(error):
+                raise
+            raise _broken(self.folder, f"can't be read ({error})") from error
+
+
+def _broken(folder: Path, what: str) -> BrokenArtefact:
+    return BrokenArtefact(
+        f"the stored LFP {what}",
+        where=str(folder),
+        remedy="remove the folder; the block is converted again on the next run",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ file, so that an hour's name does not change when the file grows.
 
 A file is copied under a temporary name, read back, compared, renamed. A line in the journal says
 that it is whole; after a kill the next pass goes on with the first file that has no such line. The
-manifest is written last: without it there is no recording.
+manifest is written last: without it there is no recording. One process at a time takes a recording
+in: it holds a lock in the intake folder.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -24,17 +26,24 @@ import xxhash
 
 from wakeful.io.atomic import sync_folder, write_json
 from wakeful.io.companions import companions
+from wakeful.io.holding import HeldElsewhere, hold
 from wakeful.model.errors import BadRecording, NoRecording, StillGrowing
 from wakeful.model.recording import ByteRange
 
 GRANULE = 16 << 20
 MANIFEST_NAME = "manifest.json"
 _JOURNAL_NAME = "journal.jsonl"
+_LOCK_NAME = ".lock"
+_LOCK_WAIT_S = 5.0
 _DATA = "data"
 _ASIDE = "no-longer-at-the-source"
 
 Progress = Callable[[int, int], None]
 """Bytes done, bytes in all."""
+
+
+class TakenInElsewhere(BadRecording):
+    """Another process takes the recording in; worth another try later."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +166,16 @@ def is_current(manifest: Manifest, source: Path, *, in_place: bool) -> bool:
 def check_settled(source: Path, settle_s: float) -> None:
     """Refuse a recording that is still being written.
 
+    The clock of the machine that wrote it may be ahead of this one's. A file dated further into the
+    future than `settle_s` is no sign of that, and waiting for its date might take years: it counts
+    as settled. Should it still be growing, `take_in` notices, which compares size and modification
+    time before and after each file is read.
+
+    Parameters
+    ----------
+    source : file or folder
+    settle_s : seconds without a change; with 0 everything is settled
+
     Raises
     ------
     StillGrowing
@@ -165,7 +184,7 @@ def check_settled(source: Path, settle_s: float) -> None:
     now = time.time()
     for path in source_files(source):
         age_s = now - path.stat().st_mtime
-        if age_s < settle_s:
+        if -settle_s <= age_s < settle_s:
             raise StillGrowing(
                 f"modified {max(0.0, age_s):.0f} s ago, so it is still being written",
                 where=str(path),
@@ -185,18 +204,62 @@ def take_in(
     in_place : hash only
     progress : called with bytes done and in all
 
+    Returns
+    -------
+    What was taken in.
+
     Raises
     ------
+    TakenInElsewhere
+        Another process takes this recording in at this moment.
+    StillGrowing
+        A file changed while it was read.
     BadRecording
-        The copy read back differs, or the source changed meanwhile.
+        The copy read back differs, or there is no room for what has to be copied yet.
     """
     files = source_files(source)
-    base = source if source.is_dir() else source.parent
     folder.mkdir(parents=True, exist_ok=True)
-    total = sum(path.stat().st_size for path in files)
-    if not in_place:
-        _check_room(folder, total)
+    try:
+        held = hold(folder / _LOCK_NAME, wait_s=_LOCK_WAIT_S)
+    except HeldElsewhere as error:
+        raise TakenInElsewhere(
+            "another process takes this recording in now",
+            where=str(source),
+            remedy="run the row again when that has ended",
+        ) from error
+    with held:
+        return _take_in(source, files, folder, in_place=in_place, progress=progress)
+
+
+def _take_in(
+    source: Path,
+    files: tuple[Path, ...],
+    folder: Path,
+    *,
+    in_place: bool,
+    progress: Progress | None,
+) -> Manifest:
+    base = source if source.is_dir() else source.parent
     known = _read_journal(folder / _JOURNAL_NAME)
+    _remove_parts(folder)
+    sizes = {path: path.stat().st_size for path in files}
+    total = sum(sizes.values())
+
+    def name_of(path: Path) -> str:
+        return path.relative_to(base).as_posix()
+
+    def copy_of(path: Path) -> Path | None:
+        return None if in_place else folder / _DATA / name_of(path)
+
+    if not in_place:
+        _check_room(
+            folder,
+            sum(
+                size
+                for path, size in sizes.items()
+                if not _is_whole(known.get(name_of(path)), path.stat(), copy_of(path))
+            ),
+        )
     entries: list[FileEntry] = []
     done = 0
 
@@ -207,17 +270,13 @@ def take_in(
             progress(done, total)
 
     with (folder / _JOURNAL_NAME).open("a", encoding="utf-8") as journal:
+        if journal.tell():
+            journal.write("\n")  # a kill may have cut the last line short
         for path in files:
-            name = path.relative_to(base).as_posix()
+            name, copy = name_of(path), copy_of(path)
             before = path.stat()
-            copy = None if in_place else folder / _DATA / name
             entry = known.get(name)
-            whole = (
-                entry is not None
-                and (entry.bytes, entry.modified_ns) == (before.st_size, before.st_mtime_ns)
-                and (copy is None or (copy.is_file() and copy.stat().st_size == entry.bytes))
-            )
-            if entry is not None and whole:
+            if entry is not None and _is_whole(entry, before, copy):
                 advance(entry.bytes)
             else:
                 granules = _hash(path, advance) if copy is None else _copy(path, copy, advance)
@@ -241,6 +300,15 @@ def take_in(
     manifest = Manifest(str(source), str(root), in_place, tuple(entries))
     write_json(folder / MANIFEST_NAME, asdict(manifest))
     return manifest
+
+
+def _is_whole(entry: FileEntry | None, stat: os.stat_result, copy: Path | None) -> bool:
+    """Whether the journal vouches for a file as it is now, and its copy is there."""
+    return (
+        entry is not None
+        and (entry.bytes, entry.modified_ns) == (stat.st_size, stat.st_mtime_ns)
+        and (copy is None or (copy.is_file() and copy.stat().st_size == entry.bytes))
+    )
 
 
 def scrub(manifest: Manifest) -> tuple[str, ...]:
@@ -307,7 +375,7 @@ def _hash(path: Path, advance: Callable[[int], None]) -> tuple[str, ...]:
 
 def _copy(path: Path, copy: Path, advance: Callable[[int], None]) -> tuple[str, ...]:
     copy.parent.mkdir(parents=True, exist_ok=True)
-    part = copy.with_name(f".{copy.name}.part")
+    part = copy.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     digests: list[str] = []
     buffer = bytearray(GRANULE)
     with path.open("rb", buffering=0) as file, part.open("wb", buffering=0) as target:
@@ -343,15 +411,18 @@ def _fill(file: int, buffer: bytearray) -> int:
     return n_read
 
 
+def _remove_parts(folder: Path) -> None:
+    """Remove copies that a kill cut short; their sources are still there, and no hidden files."""
+    for path in (folder / _DATA).rglob(".*.part"):
+        path.unlink()
+
+
 def _set_strangers_aside(folder: Path, files: set[str]) -> None:
     """Take out of the mirror what the source no longer has; raw data is moved, never removed."""
     data = folder / _DATA
     for path in sorted(data.rglob("*")):
         name = path.relative_to(data).as_posix()
         if path.is_file() and name not in files:
-            if path.name.startswith(".") and path.name.endswith(".part"):
-                path.unlink()  # cut short by a kill; its source is still there
-                continue
             target = folder / _ASIDE / f"{time.strftime('%Y%m%dT%H%M%S')}" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)

@@ -6,9 +6,10 @@ import importlib
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-from wakeful.io.registry import READERS, Found
+from wakeful.io.registry import READERS, Found, Reader
 from wakeful.model.errors import AmbiguousStream, BadRecording, NoRecording
 from wakeful.model.recording import Description, Recording, Stream
 
@@ -38,6 +39,20 @@ def read_recording(path: Path, scans: Path | None = None) -> Recording:
     BadRecording
         It can't be read as it is (several formats in one folder, damaged files).
     """
+    reader, found = recognise(path)
+    return reader.open(replace(found, scans=scans))
+
+
+def recognise(path: Path) -> tuple[Reader, Found]:
+    """Which format a file or folder is of, by the names of its files alone.
+
+    Raises
+    ------
+    NoRecording
+        There is nothing at `path`, or nothing that can be read; says what was found.
+    BadRecording
+        It holds more than one format.
+    """
     path = Path(os.path.abspath(path))  # noqa: PTH100 (links are left as the user gave them)
     load_readers()
     files = _list_files(path)
@@ -49,15 +64,16 @@ def read_recording(path: Path, scans: Path | None = None) -> Recording:
             f"{READERS[name].title}: {_shorten([f.name for f in found])}"
             for name, found in claims.items()
         )
+        shown = ", ".join(str(found[0]) for found in claims.values())
         raise BadRecording(
             f"the folder holds more than one format ({what})",
             where=str(path),
-            remedy="give the path of the file wanted, or keep one recording to a folder",
+            remedy="give the path of the file wanted, one row for each (for example "
+            f"{shown}), or keep one recording to a folder",
         )
-    ((name, found),) = claims.items()
-    taken = set(found)
-    others = tuple(file for file in files if file not in taken)
-    return READERS[name].open(Found(root=path, files=found, others=others, scans=scans))
+    ((name, taken),) = claims.items()
+    others = tuple(file for file in files if file not in set(taken))
+    return READERS[name], Found(root=path, files=taken, others=others)
 
 
 def load_readers() -> None:

@@ -3,14 +3,18 @@
 A result is written into a folder of its own under `.writing/`, every file and the folder are
 fsynced, the receipt is written last, and one rename makes it visible. So a folder that can be seen
 is whole, two workers that make the same result never meet (the second rename fails and its copy is
-dropped), and a kill at any instant leaves nothing but a stray folder under `.writing/`.
+dropped), and a kill at any instant leaves nothing but a stray folder under `.writing/`. Its writer
+holds a lock in it as long as it lives, so that a stray folder is told from one being written.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
 import shutil
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -23,11 +27,17 @@ import xxhash
 
 from wakeful.io.atomic import sync_file, sync_folder, write_json
 from wakeful.io.codec import read_value, write_value
+from wakeful.io.holding import hold, is_held
+from wakeful.io.lfp_store import is_out_of_descriptors
 from wakeful.model.errors import BrokenArtefact, UnknownResult
 
 RECEIPT_NAME = "receipt.json"
 _WRITING = ".writing"
+_LOCK_NAME = ".lock"
 _CHUNK = 1 << 22
+_RENAMES = 10
+_ELSEWHERE_OLDER_THAN_S = 2 * 86400.0
+"""Whether a writer on another machine lives can't be seen from here where its locks can't."""
 
 
 def digest_file(path: Path) -> str:
@@ -64,15 +74,18 @@ class Receipt:
 
 
 class Draft:
-    """A result being written."""
+    """A result being written.
+
+    Ends with `commit` or `discard`; until then no `sweep` touches its folder.
+    """
 
     def __init__(self, store: Store, step: str, key: str) -> None:
         self._store = store
         self._step = step
         self._key = key
-        name = f"{os.getpid()}-{int(psutil.Process().create_time())}-{uuid.uuid4().hex[:8]}"
-        self.folder = store.root / _WRITING / name
+        self.folder = store.root / _WRITING / _new_name()
         self.folder.mkdir(parents=True)
+        self._hold = hold(self.folder / _LOCK_NAME)
 
     def write(self, name: str, value: Any) -> Any:
         """Store one output; returns its JSON tree for the receipt."""
@@ -81,31 +94,51 @@ class Draft:
     def commit(self, tree: dict[str, Any]) -> Receipt:
         """Make the result visible; the receipt gets the list of files with their digests."""
         files = {}
+        lock = self.folder / _LOCK_NAME
         for path in sorted(self.folder.rglob("*")):
-            if path.is_file():
+            if path.is_file() and path != lock:
                 sync_file(path)
                 files[path.relative_to(self.folder).as_posix()] = {
                     "bytes": path.stat().st_size,
                     "xxh3_128": digest_file(path),
                 }
         receipt = {**tree, "key": self._key, "step": self._step, "files": files}
+        # Before the receipt, whose writing makes the folder's names durable, and the folder young.
+        lock.unlink()
         write_json(self.folder / RECEIPT_NAME, receipt)
         target = self._store.folder_of(self._step, self._key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.folder.rename(target)
-        except OSError:
-            if not (target / RECEIPT_NAME).is_file():
-                raise
+        if not self._rename_to(target):
             # Another worker was first; equal keys mean equal results.
             self.discard()
+        self._hold.release()
         sync_folder(target.parent)
         sync_folder(target.parent.parent)
         return Receipt(target, receipt)
 
+    def _rename_to(self, target: Path) -> bool:
+        """Become the result; False where it is there already."""
+        for _ in range(_RENAMES):
+            try:
+                self.folder.rename(target)
+            except OSError as error:
+                if (target / RECEIPT_NAME).is_file():
+                    return False
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                self._store.set_aside(target)
+            else:
+                return True
+        raise BrokenArtefact(
+            "a folder without a receipt is in the way and comes back each time it is moved",
+            where=str(target),
+            remedy="find out what else writes there",
+        )
+
     def discard(self) -> None:
         """Leave nothing behind."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._hold.release()
 
 
 class Store:
@@ -152,6 +185,8 @@ class Store:
                 "there is no such result", where=str(folder), remedy="run its row again"
             ) from error
         except (OSError, ValueError) as error:
+            if is_out_of_descriptors(error):
+                raise
             raise BrokenArtefact(
                 f"the receipt can't be read ({error})",
                 where=str(path),
@@ -200,20 +235,79 @@ class Store:
             or digest_file(path) != entry["xxh3_128"]
         )
 
+    def set_aside(self, folder: Path) -> None:
+        """Take away a half-removed result, one without a receipt, that is in the way of a new one.
+
+        It goes under `.writing/` first: seen from the results it is there, or not there.
+        """
+        aside = self.root / _WRITING / _new_name()
+        try:
+            folder.rename(aside)
+        except FileNotFoundError:
+            return  # another worker was first
+        if (aside / RECEIPT_NAME).is_file():
+            # Between the look and the move another worker had put the whole result there.
+            try:
+                aside.rename(folder)
+            except OSError:
+                shutil.rmtree(aside, ignore_errors=True)  # and by now there is one more like it
+            return
+        shutil.rmtree(aside, ignore_errors=True)
+
     def sweep(self, older_than_s: float = 60.0) -> int:
         """Remove what killed writers left behind; returns how many folders went.
 
-        A folder belongs to a living writer as long as a process with its number and start time
-        runs on this machine.
+        A folder whose lock is held has a living writer and stays. Where there is no lock, or the
+        disk can't lock, a process with the writer's number and start time on this machine counts as
+        the writer. Folders from other machines stay for two days besides, since a lock held there
+        may not be seen here.
         """
         removed = 0
         for folder in (self.root / _WRITING).glob("*"):
-            try:
-                pid, started, _ = folder.name.split("-")
-                alive = abs(psutil.Process(int(pid)).create_time() - int(started)) < 2
-            except (ValueError, psutil.Error):
-                alive = False
-            if not alive and time.time() - folder.stat().st_mtime >= older_than_s:
-                shutil.rmtree(folder, ignore_errors=True)
-                removed += 1
+            age_s = time.time() - _last_change(folder)
+            host, alive = _writer_of(folder.name)
+            elsewhere = host not in ("", _host())
+            if age_s < (max(older_than_s, _ELSEWHERE_OLDER_THAN_S) if elsewhere else older_than_s):
+                continue
+            held = is_held(folder / _LOCK_NAME)
+            if held or (held is None and alive and not elsewhere):
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += not folder.exists()
         return removed
+
+
+def _new_name() -> str:
+    """A folder's name under `.writing/`: the writer, and what no other name has."""
+    started = int(psutil.Process().create_time())
+    return f"{_host()}-{os.getpid()}-{started}-{uuid.uuid4().hex[:8]}"
+
+
+def _host() -> str:
+    name = socket.gethostname()
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:64] or "unnamed"
+
+
+def _writer_of(name: str) -> tuple[str, bool]:
+    """A writer's machine, and whether it seems to live, provided that this is its machine.
+
+    Names that earlier versions gave have no machine in them.
+    """
+    parts = name.rsplit("-", 3)
+    host = parts[0] if len(parts) == 4 else ""
+    try:
+        pid, started, _ = parts[-3:]
+        return host, abs(psutil.Process(int(pid)).create_time() - int(started)) < 2
+    except (ValueError, OverflowError, psutil.Error):
+        return host, False
+
+
+def _last_change(folder: Path) -> float:
+    """When the folder or a file in it was written to; never, where it is gone meanwhile."""
+    latest = 0.0
+    for path in (folder, *folder.rglob("*")):
+        try:
+            latest = max(latest, path.stat().st_mtime)
+        except OSError:
+            continue
+    return latest or math.inf

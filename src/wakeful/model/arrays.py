@@ -148,10 +148,15 @@ class MemorySink:
         return MemorySource(self._samples, self._channels, self._spans, first_sample)
 
 
-class JoinedSource:
-    """Several sources one after the other; spans that continue each other become one.
+_SAME_TIME_SAMPLES = 1e-3
+"""A span that was cut in two continues within this: cutting is exact but for rounding."""
 
-    Samples are numbered anew from 0, without holes.
+
+class JoinedSource:
+    """Several sources one after the other; a span that was cut between two of them is whole again.
+
+    Only the cuts are healed: two spans of one part are never joined, however near they lie, since
+    between them something is missing. Samples are numbered anew from 0, without holes.
     """
 
     def __init__(self, parts: Sequence[ArraySource]) -> None:
@@ -171,9 +176,10 @@ class JoinedSource:
         spans: list[Span] = []
         total = 0
         for part in parts:
-            for span in part.spans:
+            for place, span in enumerate(part.spans):
                 self._pieces.append((total, part, span.first_sample, span.n_samples))
-                last = spans[-1] if spans else None
+                # A part without a span in between (a very short one) is passed over.
+                last = spans[-1] if spans and place == 0 else None
                 if last is not None and _continues(last, span):
                     spans[-1] = Span(
                         last.start_s,
@@ -198,11 +204,9 @@ class JoinedSource:
 
 
 def _continues(last: Span, span: Span) -> bool:
-    """Whether `span` is the next piece of `last`: half a sample apart at most."""
-    return (
-        abs(span.start_s - last.stop_s) * span.rate_hz < 0.5
-        and abs(span.rate_hz - last.rate_hz) < 1e-6 * last.rate_hz
-    )
+    """Whether `span` goes on where `last` was cut: same rate, to the bit, and same time."""
+    apart_samples = abs(span.start_s - last.stop_s) * span.rate_hz
+    return span.rate_hz == last.rate_hz and apart_samples < _SAME_TIME_SAMPLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,8 +240,13 @@ class Lfp:
 
     @classmethod
     def join(cls, parts: Sequence[Lfp]) -> Lfp:
-        """One LFP from consecutive blocks; nothing is copied."""
-        return cls(JoinedSource([part.samples for part in parts]), parts[0].rate_hz)
+        """One LFP from consecutive blocks; nothing is copied.
+
+        The nominal rate is that of the first block that holds a sample.
+        """
+        samples = JoinedSource([part.samples for part in parts])
+        told = next((part for part in parts if part.spans), parts[0])
+        return cls(samples, told.rate_hz)
 
 
 def iterate_epochs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _TOLERANCE_SAMPLES = 1e-3
@@ -134,25 +135,56 @@ def account_for(
     spans: tuple[Span, ...],
     quarantined: tuple[Quarantine, ...] = (),
 ) -> Accounting:
-    """Account for every second of `interval`.
+    """Account for every second of `interval`; each is counted once.
+
+    Time that is kept apart is neither recorded nor a gap, whether it lies in a span (zeros that
+    fill up the last record) or in the hole that a record left out makes.
 
     Parameters
     ----------
     interval : what is accounted for, for example a local day
     session : from the session's first sample to its end
     spans : what was recorded
-    quarantined : stretches of the spans that can't be trusted
+    quarantined : stretches that can't be trusted, in spans or between them; they may overlap
     """
     inside = interval.intersect(session)
-    recorded_s = sum(inside.intersect(span.interval).duration_s for span in spans)
-    quarantined_s = sum(
-        inside.intersect(span.interval).intersect(stretch.interval).duration_s
-        for span in spans
-        for stretch in quarantined
-    )
+    apart = _merge(inside, (stretch.interval for stretch in quarantined))
+    trusted = _without(_merge(inside, (span.interval for span in spans)), apart)
+    recorded_s = math.fsum(part.duration_s for part in trusted)
+    quarantined_s = math.fsum(part.duration_s for part in apart)
     return Accounting(
-        recorded_s=recorded_s - quarantined_s,
-        gap_s=max(0.0, inside.duration_s - recorded_s),
+        recorded_s=recorded_s,
+        gap_s=max(0.0, inside.duration_s - recorded_s - quarantined_s),
         quarantined_s=quarantined_s,
         outside_s=interval.duration_s - inside.duration_s,
     )
+
+
+def _merge(inside: Interval, stretches: Iterable[Interval]) -> list[Interval]:
+    """The stretches cut to `inside`, in order, those that touch or overlap made one."""
+    merged: list[Interval] = []
+    cut = (inside.intersect(stretch) for stretch in stretches)
+    for part in sorted(part for part in cut if part.duration_s > 0):
+        if merged and part.start_s <= merged[-1].stop_s:
+            stop_s = max(merged[-1].stop_s, part.stop_s)
+            merged[-1] = Interval(merged[-1].start_s, stop_s)
+        else:
+            merged.append(part)
+    return merged
+
+
+def _without(stretches: list[Interval], holes: list[Interval]) -> list[Interval]:
+    """What is left of `stretches` outside `holes`; both in order, neither overlapping itself."""
+    left: list[Interval] = []
+    position = 0
+    for stretch in stretches:
+        start_s = stretch.start_s
+        while position < len(holes) and holes[position].stop_s <= start_s:
+            position += 1
+        for hole in holes[position:]:
+            if hole.start_s >= stretch.stop_s:
+                break
+            left.append(Interval(start_s, hole.start_s))
+            start_s = hole.stop_s
+        left.append(Interval(start_s, stretch.stop_s))
+    return left

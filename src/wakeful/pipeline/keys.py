@@ -13,6 +13,19 @@ from wakeful.model.recording import ByteRange, Stream
 from wakeful.model.time import Interval, cut_spans
 from wakeful.step import Step
 
+_CHANNEL_FIELDS = (
+    "name",
+    "region",
+    "kind",
+    "reference",
+    "gain_uv",
+    "offset_uv",
+    "polarity",
+    "highpass_hz",
+    "lowpass_hz",
+)
+"""What numbers are made from, or are named after; not where an electrode lies, nor notes."""
+
 
 def digest(value: Any) -> str:
     """sha256 of a value's canonical JSON."""
@@ -32,13 +45,21 @@ def raw_key(
     It holds the bytes (by their granules), how they are cut into channels, and where they lie in
     time: the same bytes under another clock are other data. It holds neither paths outside the
     recording nor anything that later hours could change.
+
+    Of a channel only that joins which numbers depend on or are named after. Notes, coordinates and
+    the animal's name may be corrected without a week being computed again; the table stored beside
+    an LFP carries them as they were when it was converted, which may be older than the channels
+    file.
     """
     spans = cut_spans(stream.spans, interval)
     return digest(
         {
             "format": format_name,
             "bytes": manifest.digests_of(ranges),
-            "channels": [vars(channel) for channel in stream.channels],
+            "channels": [
+                {name: getattr(channel, name) for name in _CHANNEL_FIELDS}
+                for channel in stream.channels
+            ],
             "rate_hz": stream.rate_hz,
             "spans": [(s.start_s, s.n_samples, s.rate_hz) for s in spans],
         }

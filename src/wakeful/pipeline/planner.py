@@ -11,11 +11,13 @@ from typing import Any
 from wakeful.catalog import Catalog
 from wakeful.io.codec import to_plain
 from wakeful.io.mirror import Manifest
+from wakeful.model.errors import Unavailable
 from wakeful.model.recording import Recording, Stream
 from wakeful.model.subject import Session
 from wakeful.model.time import account_for, cut_spans
-from wakeful.pipeline.keys import digest, figure_key, raw_key, result_key
+from wakeful.pipeline.keys import digest, figure_key, result_key
 from wakeful.pipeline.plan import Plan, RecordingReference, Reference, Scope, ScopeKind, Task
+from wakeful.pipeline.raw import name_raw
 from wakeful.pipeline.scopes import Scopes, quarantined_in
 from wakeful.step import GIVEN, Step, changed_params
 
@@ -70,7 +72,8 @@ class _Planner:
         self._target = target
         self._catalog = catalog
         self._wanted = set(wanted)
-        self._steps = [catalog.steps[name] for name in catalog.with_needs(wanted)]
+        self._notes: list[str] = []
+        self._steps = self._choose_steps()
         self._changed = {
             step.name: to_plain(changed_params(step.make_params(parameters.get(step.name, {}))))
             for step in self._steps
@@ -79,6 +82,32 @@ class _Planner:
         self._tasks: dict[str, Task] = {}
         # (step, scope) -> the task that makes its result there
         self._made: dict[tuple[str, Scope], Task] = {}
+
+    def _choose_steps(self) -> list[Step]:
+        """The steps wanted and all they need, but for what these channels can't give."""
+        lost: dict[str, str] = {}
+        chosen: list[Step] = []
+        for name in self._catalog.with_needs(self._wanted):
+            step = self._catalog.steps[name]
+            reason = step.unavailable(self._target.stream.channels) if step.unavailable else ""
+            required = (f for f, optional in step.input_fields().items() if not optional)
+            makers = (self._catalog.maker_of(f) for f in required if f not in GIVEN)
+            reason = reason or next((lost[m.name] for m in makers if m and m.name in lost), "")
+            if reason:
+                lost[name] = reason
+            else:
+                chosen.append(step)
+        asked = [name for name in lost if name in self._wanted]
+        if asked and not self._wanted - set(lost):
+            raise Unavailable(
+                f"can't be had: {', '.join(asked)} ({'; '.join(dict.fromkeys(lost.values()))})",
+                where=self._target.stream.name,
+                remedy="correct the channels file, or ask for other analyses",
+            )
+        if asked:
+            reasons = "; ".join(dict.fromkeys(lost[name] for name in asked))
+            self._notes.append(f"left out: {', '.join(asked)} ({reasons})")
+        return chosen
 
     def plan(self) -> Plan:
         for step in self._steps:
@@ -98,6 +127,7 @@ class _Planner:
                 channels=target.stream.channels,
             ),
             tasks=tuple(self._tasks.values()),
+            notes=tuple(self._notes),
         )
 
     def _sources(self, maker: Step, scope: Scope, halo_s: float) -> tuple[Reference, ...]:
@@ -117,6 +147,8 @@ class _Planner:
                 if optional:
                     continue
                 raise LookupError(f"{step.name} needs {field}, which no step gives")
+            if maker.name not in {s.name for s in self._steps}:
+                continue  # optional, and these channels can't give it
             if maker.name == step.name:  # a scan step's own result of the block before
                 if scope.number > 0:
                     before = self._made[step.name, Scope("block", scope.number - 1)]
@@ -131,19 +163,18 @@ class _Planner:
         given: dict[str, Any] = {}
         for field in step.input_fields():
             if field == "raw":
-                wide = interval.widen(step.halo_s, step.halo_s).intersect(target.session.interval)
-                ranges = target.recording.byte_ranges(target.stream.name, wide)
-                given[field] = raw_key(
-                    target.recording.description.format,
+                given[field] = name_raw(
+                    target.recording,
                     target.stream,
-                    wide,
-                    ranges,
                     target.manifest,
+                    interval,
+                    step.halo_s,
+                    target.session.interval,
                 )
             elif field == "block":
                 given[field] = [interval.start_s, interval.stop_s]
             elif field == "session":
-                given[field] = digest(self._scopes.session_for(scope))
+                given[field] = digest(self._scopes.session_for(scope, named=False))
             elif field == "day":
                 given[field] = to_plain(self._scopes.days[scope.number])
             elif field == "channels":
@@ -198,7 +229,7 @@ class _Planner:
         }
         given = self._given(step, scope)
         given.pop("raw", None)
-        given["session"] = digest(self._scopes.session_for(scope))
+        given["session"] = digest(self._scopes.session_for(scope, named=True))
         changed = self._changed[step.name]
         keys = {f: tuple(r.key for r in references) for f, references in inputs.items()}
         key = figure_key(step, STYLE_VERSION, changed, tuple(r.key for r in results), keys, given)

@@ -6,25 +6,21 @@ import time
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from wakeful.catalog import Catalog
-from wakeful.io.channels_file import LabelledSource
 from wakeful.io.codec import to_plain
 from wakeful.io.lfp_store import FileSink
-from wakeful.io.mirror import read_manifest, scans_folder
-from wakeful.io.recording import read_recording
 from wakeful.io.store import Draft, Receipt, Store
-from wakeful.model.arrays import ArraySource, Lfp
+from wakeful.model.arrays import Lfp
 from wakeful.model.epochs import Rows
 from wakeful.model.errors import BadRecording, StepFailed, WakefulError
-from wakeful.model.recording import Stream
 from wakeful.model.time import account_for, cut_spans
 from wakeful.pipeline.context import remember
 from wakeful.pipeline.machine import PeakMemory, code_version, library_versions, machine
-from wakeful.pipeline.plan import Job, RecordingReference, Reference, Task
+from wakeful.pipeline.plan import Job, Reference, Task
 from wakeful.pipeline.planner import resolved_params
+from wakeful.pipeline.raw import Raw, open_raw
 from wakeful.pipeline.scopes import Scopes, quarantined_in
 from wakeful.step import GIVEN, SINK_SUFFIX, Step
 
@@ -47,7 +43,7 @@ class Runner:
         self._store = store
         self._job = job
         self._scopes = Scopes(job.session)
-        self._opened: tuple[Stream, ArraySource] | None = None
+        self._opened: Raw | None = None
         self._context = remember(store, job.session, job.recording)
 
     def run(self, report: Report | None = None) -> list[Receipt]:
@@ -198,12 +194,15 @@ class Runner:
         if field == "block":
             return interval.intersect(session.interval)
         if field == "session":
-            return self._scopes.session_for(task.scope)
+            return self._scopes.session_for(task.scope, named=task.kind == "figure")
         if field == "day":
             return self._scopes.days[task.scope.number]
-        stream, source = self._open()
+        raw = self._open()
+        stream = raw.stream
         if field == "raw":
-            return source
+            if task.kind == "result":
+                self._check_raw(raw, task)
+            return raw.source
         if field == "channels":
             return stream.channels
         if field == "quarantined":
@@ -214,41 +213,22 @@ class Runner:
             return account_for(interval, session.interval, stream.spans, stream.quarantined)
         raise LookupError(field)
 
-    def _open(self) -> tuple[Stream, ArraySource]:
+    def _check_raw(self, raw: Raw, task: Task) -> None:
+        """What is computed must be computed from what its key names."""
+        halo_s = self._catalog.steps[task.step].halo_s
+        interval = self._scopes.interval(task.scope)
+        if raw.name(interval, halo_s, self._job.session.interval) != task.given["raw"]:
+            raise BadRecording(
+                "has changed since this was planned",
+                where=raw.manifest.source,
+                remedy="run the row again: it is planned anew",
+            )
+        raw.check(interval, halo_s, self._job.session.interval)
+
+    def _open(self) -> Raw:
         if self._opened is None:
             self._opened = open_raw(self._job.recording)
         return self._opened
-
-
-def open_raw(reference: RecordingReference) -> tuple[Stream, ArraySource]:
-    """The stream and its samples, with regions and kinds applied."""
-    folder = Path(reference.manifest_folder)
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise BadRecording(
-            "was never taken in completely",
-            where=reference.manifest_folder,
-            remedy="run the row again",
-        )
-    recording = read_recording(Path(manifest.root), scans=scans_folder(folder))
-    streams = {s.name: s for s in recording.description.streams}
-    if reference.stream not in streams:
-        raise BadRecording(
-            f"holds no stream {reference.stream!r} any more",
-            where=manifest.root,
-            remedy="run the row again",
-        )
-    source = recording.open(reference.stream)
-    rows = {channel.name: i for i, channel in enumerate(source.channels)}
-    lost = [c.name for c in reference.channels if c.name not in rows]
-    if lost:
-        raise BadRecording(
-            f"holds no channel {', '.join(lost)} any more",
-            where=manifest.root,
-            remedy="run the row again",
-        )
-    chosen = [rows[channel.name] for channel in reference.channels]
-    return streams[reference.stream], LabelledSource(source, reference.channels, chosen)
 
 
 def _without_none(kind: Any) -> Any:

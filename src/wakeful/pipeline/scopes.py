@@ -46,13 +46,17 @@ class Scopes:
         wide = self.interval(scope).widen(halo_s, halo_s)
         return [s for s in self.all(kind) if self.interval(s).intersect(wide).duration_s > 0]
 
-    def session_for(self, scope: Scope) -> Session:
+    def session_for(self, scope: Scope, *, named: bool) -> Session:
         """The session as a task of `scope` sees it: nothing in it changes with later hours.
 
         A block knows the grid of time and the mains, and nothing of the rest; a day sees the
-        session as it was when the day ended.
+        session as it was when the day ended. Only figures (`named`) know what session and subject
+        are called: no number depends on it.
         """
         session = self._session
+        if not named:
+            subject = replace(session.subject, identifier="")
+            session = replace(session, name="", subject=subject)
         if scope.kind == "session":
             return session
         if scope.kind == "day":

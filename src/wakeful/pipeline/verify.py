@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +13,16 @@ import numpy as np
 
 from wakeful.catalog import Catalog
 from wakeful.io.codec import from_plain
-from wakeful.io.store import Receipt, Store, digest_file
-from wakeful.model.errors import UnknownResult
+from wakeful.io.store import RECEIPT_NAME, Receipt, Store, digest_file
+from wakeful.model.errors import BadRecording, UnknownResult
+from wakeful.model.subject import Session
+from wakeful.model.time import Interval
 from wakeful.pipeline.context import recall
 from wakeful.pipeline.machine import machine
-from wakeful.pipeline.plan import (
-    Job,
-    Reference,
-    Scope,
-    Task,
-)
+from wakeful.pipeline.plan import Job, RecordingReference, Reference, Scope, ScopeKind, Task
+from wakeful.pipeline.raw import open_raw
 from wakeful.pipeline.runner import Runner
+from wakeful.pipeline.scopes import Scopes
 
 TOLERANCE = 1e-4
 """On another kind of processor sums are rounded otherwise: relative to the largest value."""
@@ -33,7 +33,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One stored file against the same file made again."""
+    """One stored file against the same file made again; of a receipt, what the result holds."""
 
     step: str
     scope: str
@@ -82,15 +82,18 @@ def verify(
     Raises
     ------
     UnknownResult
-        It was made by another version of a step than is installed.
+        It was made by another version of a step than is installed, or the session it was made for
+        has no such block or day.
     BadRecording
-        The raw data is gone.
+        The raw data is gone, or is no longer what the result was made from.
     """
     chain = chain_of(store, receipt)
-    tasks = tuple(_task_of(r) for r in chain)
     for link in chain:
         _check_version(catalog, link)
     session, recording = recall(store, str(receipt.tree["context"]))
+    scopes = Scopes(session)
+    tasks = tuple(_task_of(link, scopes) for link in chain)
+    _check_raw(catalog, tasks, session, recording)
     with tempfile.TemporaryDirectory(prefix="wakeful-verify-") as folder:
         again = Store(Path(folder))
         job = Job(
@@ -111,7 +114,9 @@ def verify(
         comparisons = [
             comparison
             for link, task in zip(chain, tasks, strict=True)
-            for comparison in _compare(link, again.receipt(task.folder, task.key), bool(there))
+            for comparison in _compare(
+                link, again.receipt(task.folder, task.key), str(task.scope), bool(there)
+            )
         ]
     return Verification(receipt.key, tuple(comparisons), ", ".join(sorted(there)))
 
@@ -123,14 +128,13 @@ def _references(tree: dict[str, Any]) -> list[Reference]:
     return found
 
 
-def _task_of(receipt: Receipt) -> Task:
+def _task_of(receipt: Receipt, scopes: Scopes) -> Task:
     tree = receipt.tree
-    kind, _, number = str(tree["scope"]).partition(" ")
     return Task(
         kind=tree["kind"],
         step=str(tree["of_step"]),
         key=receipt.key,
-        scope=from_plain({"kind": kind, "number": int(number or 0)}, Scope),
+        scope=_scope_of(receipt, scopes),
         level=0,
         changed=dict(tree["changed_params"]),
         inputs={
@@ -140,6 +144,40 @@ def _task_of(receipt: Receipt) -> Task:
         results=tuple(from_plain(r, Reference) for r in tree["results"]),
         given=dict(tree["given"]),
     )
+
+
+def _scope_of(receipt: Receipt, scopes: Scopes) -> Scope:
+    """By its time: its number may come from a session that was cut into other blocks."""
+    kind = from_plain(str(receipt.tree["scope"]).partition(" ")[0], ScopeKind)
+    interval = from_plain(receipt.tree["interval_s"], Interval)
+    for scope in scopes.all(kind):
+        if scopes.interval(scope) == interval:
+            return scope
+    raise UnknownResult(
+        f"was made for the {kind} from {interval.start_s:g} to {interval.stop_s:g} s, and the "
+        "session it belongs to has none there",
+        where=f"{receipt.tree['of_step']} {receipt.key[:12]}",
+        remedy="run its row again: what is needed is made anew",
+    )
+
+
+def _check_raw(
+    catalog: Catalog, tasks: tuple[Task, ...], session: Session, recording: RecordingReference
+) -> None:
+    """Other raw data would give other results, and say nothing of those that are stored."""
+    from_raw = [task for task in tasks if "raw" in task.given]
+    if not from_raw:
+        return
+    raw, scopes = open_raw(recording), Scopes(session)
+    for task in from_raw:
+        halo_s = catalog.steps[task.step].halo_s
+        name = raw.name(scopes.interval(task.scope), halo_s, session.interval)
+        if name != task.given["raw"]:
+            raise BadRecording(
+                f"the raw data has changed since this was made ({task.step}, {task.scope})",
+                where=raw.manifest.source,
+                remedy="this result can't be made again; run the row for one of the data as it is",
+            )
 
 
 def _check_version(catalog: Catalog, receipt: Receipt) -> None:
@@ -156,8 +194,10 @@ def _check_version(catalog: Catalog, receipt: Receipt) -> None:
         )
 
 
-def _compare(stored: Receipt, made: Receipt, other_processor: bool) -> list[Comparison]:
-    comparisons: list[Comparison] = []
+def _compare(stored: Receipt, made: Receipt, scope: str, other_processor: bool) -> list[Comparison]:
+    step = str(stored.tree["of_step"])
+    plain = _compare_plain(stored.tree["outputs"], made.tree["outputs"], other_processor)
+    comparisons = [Comparison(step, scope, stored.key, RECEIPT_NAME, *plain)]
     for name in sorted({*stored.files, *made.files}):
         old, new = stored.folder / name, made.folder / name
         if not old.is_file():
@@ -176,17 +216,35 @@ def _compare(stored: Receipt, made: Receipt, other_processor: bool) -> list[Comp
             verdict, holds = "other bits (made on another processor)", True
         else:
             verdict, holds = "other bits", False
-        comparisons.append(
-            Comparison(
-                str(stored.tree["of_step"]),
-                str(stored.tree["scope"]),
-                stored.key,
-                name,
-                verdict,
-                holds,
-            )
-        )
+        comparisons.append(Comparison(step, scope, stored.key, name, verdict, holds))
     return comparisons
+
+
+def _compare_plain(old: Any, new: Any, other_processor: bool) -> tuple[str, bool]:
+    """The values that stand in a receipt itself."""
+    changed = _differences(old, new, "")
+    if not changed:
+        return "same bits", True
+    within = all(
+        isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=TOLERANCE)
+        for _, a, b in changed
+    )
+    name, a, b = changed[0]
+    more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
+    verdict = f"{name}: stored is {a!r}, made again {b!r}{more}"
+    return (f"within tolerance ({verdict})" if within else verdict), within and other_processor
+
+
+def _differences(old: Any, new: Any, name: str) -> list[tuple[str, Any, Any]]:
+    """Where two trees differ: name of the value, stored, made again."""
+    if isinstance(old, dict) and isinstance(new, dict) and set(old) == set(new):
+        below = [(f"{name}.{key}".lstrip("."), old[key], new[key]) for key in old]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = zip(old, new, strict=True)
+        below = [(f"{name}[{i}]", a, b) for i, (a, b) in enumerate(pairs)]
+    else:
+        return [] if type(old) is type(new) and old == new else [(name, old, new)]
+    return [found for inner, a, b in below for found in _differences(a, b, inner)]
 
 
 def _compare_arrays(old: Any, new: Any, other_processor: bool) -> tuple[str, bool]:

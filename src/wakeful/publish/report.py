@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -11,6 +12,7 @@ from typing import Literal
 
 from jinja2 import Environment, StrictUndefined
 
+from wakeful.figures.style import MM_PER_INCH, PNG_DPI, WIDTH_MM
 from wakeful.model.subject import Session
 from wakeful.model.time import Accounting
 
@@ -30,6 +32,8 @@ class ReportFigure:
     key: str
     files: tuple[str, ...] = ()
     """Where the same figure lies as a file, relative to the report: links."""
+    panel: bool = False
+    """Whether it is a panel of another figure on its own; these stand folded up at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +75,7 @@ class Report:
     """Format and what was read, for example "neuralynx, 12 channels at 32,000 Hz"."""
     regions: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
-    """Further lines of the header: (name, text)."""
+    """Further lines of the header: (name, text); those of one name in a row become a list."""
     warnings: tuple[str, ...] = ()
     provisional: bool = False
     """Whether the session is still going on."""
@@ -95,13 +99,20 @@ def render_report(report: Report) -> bytes:
     environment.filters["hms"] = _hms
     environment.filters["data_uri"] = _data_uri
     environment.filters["seconds"] = _seconds
+    environment.filters["percent"] = _percent
+    environment.filters["width_share"] = _width_share
     source = files("wakeful.publish").joinpath("report.html.j2").read_text(encoding="utf-8")
+    whole = tuple(figure for figure in report.figures if not figure.panel)
+    panels = tuple(figure for figure in report.figures if figure.panel)
     page = environment.from_string(source).render(
         report=report,
         session=report.session,
         start=_start(report.session),
         parts=_parts(report.accounting),
-        verify=shlex.quote(next((f for fig in report.figures for f in fig.files), "FIGURE")),
+        facts=_grouped(report.facts),
+        whole_figures=whole,
+        panels=panels,
+        verify=shlex.quote(next((f for fig in (*whole, *panels) for f in fig.files), "FIGURE")),
     )
     return page.encode()
 
@@ -112,6 +123,14 @@ def _start(session: Session) -> str:
         return "unknown (the files do not say)"
     offset = start.isoformat()[-6:]
     return f"{start:%Y-%m-%d %H:%M:%S} {session.time_zone} (UTC{offset})"
+
+
+def _grouped(facts: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    """The texts of each name, names in the order they come first."""
+    grouped: dict[str, list[str]] = {}
+    for name, text in facts:
+        grouped.setdefault(name, []).append(text)
+    return grouped
 
 
 def _parts(accounting: Accounting) -> tuple[tuple[str, float, float], ...]:
@@ -126,13 +145,40 @@ def _parts(accounting: Accounting) -> tuple[tuple[str, float, float], ...]:
     return tuple(
         (name, part_s, part_s / whole_s)
         for name, part_s in parts
-        if name in ("recorded", "gap", "quarantined") or part_s > 0
+        if name in ("recorded", "gap") or part_s > 0
     )
 
 
 def _hms(duration_s: float) -> str:
+    """A length of time; below a minute with three digits, so that what is short is not lost."""
+    if duration_s == 0:
+        return "0 s"
+    if duration_s < 0.9995e-3:
+        return "<1 ms"
+    if duration_s < 0.9995:
+        return f"{duration_s * 1000:.3g} ms"
+    if duration_s < 59.95:
+        return f"{duration_s:.3g} s"
     whole = round(duration_s)
     return f"{whole // 3600} h {whole // 60 % 60:02d} min {whole % 60:02d} s"
+
+
+def _percent(share: float) -> str:
+    """A share; one that is small is not written as none, nor one short of all as all."""
+    if 0 < share < 0.0005:
+        return "<0.1 %"
+    if 0.9995 <= share < 1:
+        return ">99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def _width_share(figure: ReportFigure) -> str:
+    """A figure's width as a share of the house's; 1 where it is not told by a PNG's header."""
+    if figure.data[:8] != b"\x89PNG\r\n\x1a\n" or len(figure.data) < 24:
+        return "1"
+    (pixels,) = struct.unpack_from(">I", figure.data, 16)
+    share = min(1.0, pixels * MM_PER_INCH / PNG_DPI / WIDTH_MM)
+    return f"{share:.3f}".rstrip("0").rstrip(".")
 
 
 def _seconds(value: float) -> str:

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -165,9 +166,10 @@ def _database(library: Library) -> Finding:
     try:
         with Ledger.open(path) as ledger:
             n_rows = len(ledger.rows())
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        # The name may hold what has a meaning in an address, such as # or ?.
+        address = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
             verdict = str(connection.execute("PRAGMA quick_check").fetchone()[0])
-        connection.close()
     except (WakefulError, sqlite3.Error) as error:
         return Finding("database", "bad", f"{path}: {error}", "restore it from a backup")
     if verdict != "ok":
@@ -176,6 +178,7 @@ def _database(library: Library) -> Finding:
 
 
 def _filesystem_of(path: Path) -> str:
+    path = path.resolve()
     best, kind = "", ""
     for partition in psutil.disk_partitions(all=True):
         mount = partition.mountpoint

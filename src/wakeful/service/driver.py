@@ -1,4 +1,8 @@
-"""Drives jobs to their end: starts, adopts, tries again, remembers why one failed."""
+"""Drives jobs to their end: starts, adopts, tries again, remembers why one failed.
+
+Each attempt has a number that no attempt at the same job had before, neither in the ledger nor in
+the folder of jobs: a kill may fall between the two, and either can be cleared by hand.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from wakeful.executors.interface import (
+    JOB_NAME,
     AttemptState,
     AttemptStatus,
     Executor,
     last_attempt,
     prepare_attempt,
+    read_json,
 )
-from wakeful.ledger import JobState, Ledger
+from wakeful.io.atomic import storable_text
+from wakeful.ledger import JobState, Ledger, UnknownRecord
 
 
 class DriveState(StrEnum):
@@ -30,12 +37,15 @@ class DriveState(StrEnum):
 
 @dataclass
 class _Driven:
-    number: int
+    job_id: str = ""
+    """Of the latest attempt, as the ledger has it."""
     folder: Path | None = None
     status: AttemptStatus = field(default_factory=lambda: AttemptStatus(AttemptState.WAITING))
     tries: int = 0
     state: DriveState = DriveState.WAITING
     message: str = ""
+    place: str | None = None
+    """Where it writes alone: no two jobs of one place run at a time."""
 
 
 class Driver:
@@ -59,12 +69,14 @@ class Driver:
         self._slots = slots
         self._attempts = attempts
         self._driven: dict[str, _Driven] = {}
+        self._took_over = False
 
     def poll(self) -> None:
-        """Look at every attempt that runs."""
-        for name, driven in self._driven.items():
+        """Look at every attempt that runs; the first time also for those of an earlier service."""
+        self._take_over()
+        for driven in self._driven.values():
             if driven.state is DriveState.RUNNING and driven.folder is not None:
-                self._judge(name, driven, self._executor.poll(driven.folder))
+                self._judge(driven, self._executor.poll(driven.folder))
 
     @property
     def n_running(self) -> int:
@@ -89,33 +101,42 @@ class Driver:
         folder = self._jobs / name / str(number)
         status = self._executor.poll(folder)
         if status.state is not AttemptState.RUNNING:
-            self._close(name, number, status)
+            self._close(f"{name}.{number}", status)
             return False
-        self._driven[name] = _Driven(number, folder, status, 1, DriveState.RUNNING)
+        self._driven[name] = _adopted(f"{name}.{number}", folder, status)
         return True
 
     def start(
         self, name: str, description: dict[str, Any], run_id: int, keys: Iterable[str]
     ) -> bool:
-        """Start a job if a slot is free; False where it has to wait."""
+        """Start a job if a slot is free; False where it has to wait.
+
+        It also waits while another job takes in what it is to take in.
+        """
+        self._take_over()
         if self.adopt(name):
             return True
-        if self.n_running >= self._slots:
-            return False
-        driven = self._driven.setdefault(name, _Driven(0))
+        driven = self._driven.setdefault(name, _Driven())
         if driven.state in (DriveState.FAILED, DriveState.DONE):
             return True
-        driven.number = last_attempt(self._jobs, name) + 1
+        driven.place = _place_of(description)
+        if self.n_running >= self._slots or self._is_occupied(driven.place):
+            return False
+        number = self._new_number(name)
+        driven.job_id = f"{name}.{number}"
         driven.tries += 1
-        job_id = f"{name}.{driven.number}"
-        self._ledger.record_job(job_id, run_id, tuple(keys), driven.number)
-        driven.folder = prepare_attempt(self._jobs, name, driven.number, description)
-        self._executor.submit(driven.folder)
+        self._ledger.record_job(driven.job_id, run_id, tuple(keys), number)
+        try:
+            driven.folder = prepare_attempt(self._jobs, name, number, description)
+            self._executor.submit(driven.folder)
+        except Exception as error:
+            self._ledger.end_job(
+                driven.job_id, JobState.FAILED, storable_text(f"could not be started: {error}")
+            )
+            raise
         driven.state = DriveState.RUNNING
         driven.status = self._executor.poll(driven.folder)
-        self._ledger.start_job(
-            job_id, pid=driven.status.pid, pid_start_time=driven.status.pid_start_time
-        )
+        self._note_start(driven)
         return True
 
     def forget(self, name: str) -> None:
@@ -124,26 +145,83 @@ class Driver:
         if driven is not None and driven.state is not DriveState.RUNNING:
             del self._driven[name]
 
-    def _judge(self, name: str, driven: _Driven, status: AttemptStatus) -> None:
+    def _take_over(self) -> None:
+        """Adopt what an earlier service left running, before anything new is started.
+
+        Whether somebody asks for it or not: it takes a slot until it ends. What the ledger holds
+        for open and does not run is closed.
+        """
+        if self._took_over:
+            return
+        named = []
+        for job in self._ledger.open_jobs():
+            name, _, digits = job.job_id.rpartition(".")
+            if name and digits.isdecimal():
+                named.append((name, int(digits), job))
+        # The latest attempt at a job first: it is the one that goes by the job's name.
+        for name, number, job in sorted(named, key=lambda n: n[:2], reverse=True):
+            if any(driven.job_id == job.job_id for driven in self._driven.values()):
+                continue
+            folder = self._jobs / name / str(number)
+            status = self._executor.poll(folder)
+            if status.state is not AttemptState.RUNNING:
+                self._close(job.job_id, status)
+                continue
+            driven = _adopted(job.job_id, folder, status)
+            self._driven[job.job_id if name in self._driven else name] = driven
+            if job.state is JobState.INTENDED:
+                self._note_start(driven)
+        self._took_over = True
+
+    def _new_number(self, name: str) -> int:
+        number = last_attempt(self._jobs, name) + 1
+        while True:
+            try:
+                self._ledger.job(f"{name}.{number}")
+            except UnknownRecord:
+                return number
+            number += 1
+
+    def _is_occupied(self, place: str | None) -> bool:
+        return place is not None and any(
+            driven.place == place and driven.state is DriveState.RUNNING
+            for driven in self._driven.values()
+        )
+
+    def _note_start(self, driven: _Driven) -> None:
+        status = driven.status
+        self._ledger.start_job(driven.job_id, pid=status.pid, pid_start_time=status.pid_start_time)
+
+    def _judge(self, driven: _Driven, status: AttemptStatus) -> None:
         driven.status = status
         if not status.has_ended:
             return
-        self._close(name, driven.number, status)
+        self._close(driven.job_id, status)
+        died = status.state is AttemptState.DIED
         if status.state is AttemptState.DONE:
             driven.state = DriveState.DONE
-        elif status.state is AttemptState.DIED and driven.tries < self._attempts:
+        elif (died or status.again) and driven.tries < self._attempts:
             driven.state = DriveState.WAITING  # started again with the next free slot
         else:
             driven.state = DriveState.FAILED
             driven.message = status.message
-            if status.state is AttemptState.DIED:
+            if died:
                 driven.message = f"{status.message}; tried {driven.tries} times"
 
-    def _close(self, name: str, number: int, status: AttemptStatus) -> None:
-        job_id = f"{name}.{number}"
-        known = {job.job_id for job in self._ledger.open_jobs()}
-        if job_id in known:
-            done = status.state is AttemptState.DONE
-            self._ledger.end_job(
-                job_id, JobState.DONE if done else JobState.FAILED, "" if done else status.message
-            )
+    def _close(self, job_id: str, status: AttemptStatus) -> None:
+        if job_id not in {job.job_id for job in self._ledger.open_jobs()}:
+            return
+        if status.state is AttemptState.DONE:
+            self._ledger.end_job(job_id, JobState.DONE)
+        else:
+            message = status.message or "it was recorded and never started"
+            self._ledger.end_job(job_id, JobState.FAILED, storable_text(message))
+
+
+def _adopted(job_id: str, folder: Path, status: AttemptStatus) -> _Driven:
+    place = _place_of(read_json(folder / JOB_NAME) or {})
+    return _Driven(job_id, folder, status, 1, DriveState.RUNNING, place=place)
+
+
+def _place_of(description: dict[str, Any]) -> str | None:
+    return str(description["folder"]) if description.get("kind") == "take_in" else None

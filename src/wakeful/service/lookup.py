@@ -9,7 +9,7 @@ from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.io.mirror import intake_folder, read_manifest
 from wakeful.io.store import Store
-from wakeful.model.errors import UnknownResult
+from wakeful.model.errors import UnknownResult, WakefulError
 from wakeful.pipeline.plan import Plan
 from wakeful.pipeline.planner import make_plan
 from wakeful.service.publication import folder_name, publish_row
@@ -27,29 +27,35 @@ class Found:
     request: Request
     prepared: Prepared
     plan: Plan
-
-    @property
-    def name(self) -> str:
-        """As its published folder is called."""
-        return folder_name(self.request, self.prepared.target.session)
+    name: str
+    """As its published folder is called."""
 
 
 def find_sessions(library: Library, sheet: Sheet, catalog: Catalog) -> tuple[Found, ...]:
     """The sessions of all rows whose recording has been taken in."""
     found: list[Found] = []
     for checked in validate_rows(sheet.read_rows(), make_context(library, catalog)):
-        request = checked.request
-        if request is None:
-            continue
-        folder = intake_folder(library.raw, request.recording)
-        manifest = read_manifest(folder)
-        if manifest is None:
-            continue
-        prepared = prepare(request, library, manifest, folder)
-        parameters = library.parameters(request.params)
-        plan = make_plan(prepared.target, catalog, request.analyses, parameters)
-        found.append(Found(request, prepared, plan))
+        if checked.request is not None:
+            try:
+                session = _find(library, catalog, checked.request)
+            except WakefulError:
+                continue  # its row says what is wrong; the others can be read all the same
+            if session is not None:
+                found.append(session)
     return tuple(found)
+
+
+def _find(library: Library, catalog: Catalog, request: Request) -> Found | None:
+    """The session of a row; None where its recording has not been taken in."""
+    folder = intake_folder(library.raw, request.recording)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    prepared = prepare(request, library, manifest, folder)
+    parameters = library.parameters(request.params)
+    plan = make_plan(prepared.target, catalog, request.analyses, parameters)
+    name = folder_name(library, request, prepared.target.session)
+    return Found(request, prepared, plan, name)
 
 
 def find_session(library: Library, sheet: Sheet, catalog: Catalog, name: str) -> Found:

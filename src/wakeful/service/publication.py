@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.io.store import Receipt, Store
-from wakeful.model.epochs import Hypnogram, State
+from wakeful.model.epochs import BandPower, Hypnogram, State
 from wakeful.model.recording import Stream
 from wakeful.model.subject import Session
 from wakeful.model.time import account_for
@@ -37,6 +39,8 @@ from wakeful.sheet.request import Request
 from wakeful.steps.day import DaySummary
 
 REPORT_NAME = "report.html"
+SOURCE_NAME = "source.txt"
+"""In each published folder: the recording it was made from."""
 SCORED = (State.AWAKE, State.NREM, State.REM)
 _FIGURE_ORDER = ("day", "hypnogram", "spectrogram", "band_power", "muscle", "state_spectra")
 
@@ -97,7 +101,13 @@ def publish_row(
         tables.append(bouts_table(hypnogram))
         files["hypnogram.csv"] = hypnogram_csv(session, hypnogram)
         beside.insert(0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed"))
-    warnings = (*prepared.warnings, *request.notices, *unscored)
+    warnings = (
+        *prepared.warnings,
+        *plan.notes,
+        *request.notices,
+        *_silent_bands(results),
+        *unscored,
+    )
     report = Report(
         session=session,
         accounting=account_for(
@@ -117,14 +127,36 @@ def publish_row(
         software={"wakeful": code_version(), **library_versions()},
     )
     files[REPORT_NAME] = render_report(report)
+    files[SOURCE_NAME] = f"{storable_path(request.recording)}\n".encode()
     published = publish_files(
-        library.published, session.subject.identifier, folder_name(request, session), files
+        library.published,
+        session.subject.identifier,
+        folder_name(library, request, session),
+        files,
     )
     return Publication(published.folder / REPORT_NAME, published, warnings)
 
 
-def folder_name(request: Request, session: Session) -> str:
-    """The session's name, and what sets the row apart from another row on the same recording."""
+def storable_path(path: Path) -> str:
+    """A path as text that can be written, whatever bytes its name is made of."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def folder_name(library: Library, request: Request, session: Session) -> str:
+    """The session's name, and what sets the row apart from another row.
+
+    Two recordings may have begun at the same moment under the same name: the second one published
+    gets a few characters of its path's hash. Who a folder belongs to stands in it.
+    """
+    name = _plain_folder_name(request, session)
+    source = storable_path(request.recording)
+    owner = library.published / session.subject.identifier / name / SOURCE_NAME
+    if not owner.is_file() or owner.read_text(encoding="utf-8").rstrip("\n") == source:
+        return name
+    return f"{name}_{sha256(source.encode()).hexdigest()[:6]}"
+
+
+def _plain_folder_name(request: Request, session: Session) -> str:
     extras = [request.stream] if request.stream else []
     if request.params != "default":
         extras.append(request.params)
@@ -148,6 +180,29 @@ class _Results:
 
     def read_all(self, step: str, field: str, kind: type[Any]) -> list[Any]:
         return [self._store.read(t.step, t.key, field, kind) for t in self.tasks(step)]
+
+
+def _silent_bands(results: _Results) -> list[str]:
+    """What has no number from beginning to end, and why, as far as that can be told."""
+    powers: list[BandPower] = results.read_all("band_power", "band_power", BandPower)
+    if not powers:
+        return []
+    power = BandPower.join(powers)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(power.power_uv2).any(axis=0))
+    notes = [
+        f"{region}: no power in any epoch; its channels are flat throughout (dead, railed or not "
+        "plugged in), or no epoch is free of gaps"
+        for region, bands in zip(power.regions, known, strict=True)
+        if not bands.any()
+    ]
+    seen: NDArray[np.bool_] = np.asarray(known.any(axis=0))
+    notes += [
+        f"{band} ({low_hz:g} to {high_hz:g} Hz) reaches beyond what was recorded or stored, "
+        "and has no numbers"
+        for band, (low_hz, high_hz), found in zip(power.bands, power.edges_hz, seen, strict=True)
+        if not found and known.any()
+    ]
+    return notes
 
 
 def _figures(results: _Results, catalog: Catalog) -> list[_Drawn]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,8 +15,10 @@ from zoneinfo import ZoneInfo
 from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.executors.interface import Executor
+from wakeful.io.atomic import sweep_temporaries
 from wakeful.io.codec import to_plain
 from wakeful.io.mirror import (
+    MANIFEST_NAME,
     Manifest,
     check_settled,
     intake_folder,
@@ -26,6 +26,7 @@ from wakeful.io.mirror import (
     read_manifest,
     source_files,
 )
+from wakeful.io.recording import recognise
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, RunState
 from wakeful.model.errors import StillGrowing, WakefulError
@@ -35,57 +36,24 @@ from wakeful.pipeline.planner import make_plan
 from wakeful.service.driver import Driver, DriveState
 from wakeful.service.publication import publish_row
 from wakeful.service.targets import Prepared, prepare
+from wakeful.service.work import (
+    RowView,
+    Watch,
+    Work,
+    fault,
+    make_idle_update,
+    make_update,
+    make_view,
+    name_source,
+    storable,
+    summarise,
+)
 from wakeful.sheet.interface import Sheet, SheetRow, Status, StatusUpdate
 from wakeful.sheet.request import Request
-from wakeful.sheet.validate import CheckedRow, ValidationContext, validate_rows
+from wakeful.sheet.validate import ValidationContext, validate_rows
 
 _PAUSE_S = 0.2
-
-
-@dataclass
-class Work:
-    """What is known of one row between two passes."""
-
-    request: Request
-    run_id: int
-    status: Status = Status.QUEUED
-    message: str = ""
-    started: datetime | None = None
-    finished: datetime | None = None
-    link: str = ""
-    manifest: Manifest | None = None
-    prepared: Prepared | None = None
-    plan: Plan | None = None
-    jobs: tuple[Job, ...] = ()
-    missing: set[str] = field(default_factory=set)
-    """Keys of the results that are not there yet."""
-    made: int = 0
-    """How many results this service saw being made for the row."""
-    progress: str = ""
-    growing: bool = False
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will happen by itself."""
-        return self.status in _ENDED
-
-
-_ENDED = frozenset({Status.DONE, Status.DONE_WITH_WARNINGS, Status.FAILED, Status.NEEDS_ATTENTION})
-
-
-@dataclass(frozen=True)
-class RowView:
-    """One row as a pass left it; for progress bars and tests."""
-
-    row: SheetRow
-    update: StatusUpdate
-    n_results: int
-    n_present: int
-    n_made: int
-
-
-Watch = Callable[[tuple[RowView, ...], int], None]
-"""Called after each pass with the rows and how many jobs run."""
+_SWEEP_EVERY_S = 3600.0
 
 
 class Service:
@@ -110,6 +78,9 @@ class Service:
         self._catalog = catalog
         self._store = Store(library.results)
         self._works: dict[str, Work] = {}
+        self._intakes: dict[Path, str] = {}
+        self._swept = -_SWEEP_EVERY_S
+        self._manifests: dict[Path, tuple[tuple[int, int], Manifest | None]] = {}
         config = library.config.executor
         self._driver = Driver(
             executor, ledger, library.jobs, slots=config.workers, attempts=config.attempts
@@ -120,7 +91,6 @@ class Service:
 
         A recording that is still being written is waited for as long as it takes to settle, once.
         """
-        self._store.sweep()
         patience = time.monotonic() + self._library.config.work.settle_s + 5.0
         while True:
             views = self.run_pass()
@@ -135,7 +105,6 @@ class Service:
 
     def run_forever(self, watch: Watch | None = None) -> None:
         """Pass after pass until interrupted."""
-        self._store.sweep()
         while True:
             views = self.run_pass()
             if watch is not None:
@@ -145,6 +114,7 @@ class Service:
 
     def run_pass(self) -> tuple[RowView, ...]:
         """Look at every row once, start what can be started, write what changed."""
+        self._sweep()
         self._driver.poll()
         rows = self._sheet.read_rows()
         checked = {
@@ -161,7 +131,7 @@ class Service:
         updates: dict[str, StatusUpdate] = {}
         for row in rows:
             if row.identifier not in asked:
-                updates[row.identifier] = _not_asked(row, checked.get(row.identifier))
+                updates[row.identifier] = make_idle_update(row, checked.get(row.identifier))
         order = sorted(
             (row for row in rows if row.identifier in asked),
             key=lambda row: (-asked[row.identifier].priority, row.number),
@@ -174,10 +144,20 @@ class Service:
                 self._fail(work, error)
             except Exception as error:  # noqa: BLE001 -- a fault in one row must not stop the others
                 traceback.print_exc()
-                self._fail(work, _fault(error))
-            updates[row.identifier] = self._update_of(row, work)
+                self._fail(work, fault(error))
+            updates[row.identifier] = make_update(row, work, self._clock)
         self._sheet.write_statuses(tuple(updates.values()))
-        return tuple(self._view(row, updates[row.identifier]) for row in rows)
+        return tuple(
+            make_view(row, updates[row.identifier], self._works.get(row.identifier)) for row in rows
+        )
+
+    def _sweep(self) -> None:
+        """Remove what killed writers left behind, now and then."""
+        now = time.monotonic()
+        if now - self._swept >= _SWEEP_EVERY_S:
+            self._swept = now
+            self._store.sweep()
+            sweep_temporaries(self._library.published)
 
     def _work_for(self, row: SheetRow, request: Request) -> Work:
         work = self._works.get(row.identifier)
@@ -185,14 +165,18 @@ class Service:
             work.request = request
             return work
         document = request.to_json()
-        run = self._ledger.add_run(int(row.identifier), document, digest(document))
+        key = digest(document)
+        earlier = self._ledger.runs(row_id=int(row.identifier), request_key=key)
+        run = earlier[-1] if earlier else self._ledger.add_run(int(row.identifier), document, key)
         work = Work(request, run.id)
         self._works[row.identifier] = work
         return work
 
     def _advance(self, work: Work) -> None:
-        if work.has_ended and not self._source_changed(work):
-            return
+        if work.has_ended:
+            if not work.wants_another_look():
+                return
+            work.start_over()
         work.growing = False
         if not self._take_in(work):
             return
@@ -202,16 +186,6 @@ class Service:
             return
         self._publish(work)
 
-    def _source_changed(self, work: Work) -> bool:
-        """Whether a row that has ended has new work, because its recording changed."""
-        if work.manifest is None:
-            return False
-        if is_current(work.manifest, work.request.recording, in_place=self._in_place):
-            return False
-        work.status, work.plan, work.prepared = Status.QUEUED, None, None
-        work.finished = None
-        return True
-
     @property
     def _in_place(self) -> bool:
         return self._library.config.work.transfer == "in-place"
@@ -219,11 +193,12 @@ class Service:
     def _take_in(self, work: Work) -> bool:
         source = work.request.recording
         folder = intake_folder(self._library.raw, source)
-        manifest = read_manifest(folder)
+        manifest = self._manifest(folder)
         if manifest is not None and is_current(manifest, source, in_place=self._in_place):
             if manifest != work.manifest:
                 work.manifest, work.plan = manifest, None
             return True
+        recognise(source)  # before terabytes are copied that nothing can read
         try:
             check_settled(source, self._library.config.work.settle_s)
         except StillGrowing as error:
@@ -241,6 +216,11 @@ class Service:
         if state is DriveState.DONE:
             # Its manifest does not fit any more: the source changed while it was copied.
             self._driver.forget(name)
+        earlier = self._intakes.setdefault(folder, name)
+        if earlier != name and self._driver.state(earlier)[0] is DriveState.RUNNING:
+            work.status, work.message = Status.TRANSFERRING, "waiting for an earlier copy to end"
+            return False
+        self._intakes[folder] = name
         self._begin(work, RunState.TRANSFERRING)
         self._driver.start(
             name,
@@ -257,6 +237,17 @@ class Service:
         work.progress = f"{fraction:.0%}"
         work.message = message
         return False
+
+    def _manifest(self, folder: Path) -> Manifest | None:
+        """The manifest in an intake folder; parsed again only when it has changed."""
+        try:
+            stat = (folder / MANIFEST_NAME).stat()
+        except FileNotFoundError:
+            return None
+        stamp = (stat.st_mtime_ns, stat.st_size)
+        if self._manifests.get(folder, ((0, 0), None))[0] != stamp:
+            self._manifests[folder] = (stamp, read_manifest(folder))
+        return self._manifests[folder][1]
 
     def _plan(self, work: Work) -> None:
         if work.manifest is None:
@@ -319,7 +310,7 @@ class Service:
         n_tasks = len(work.plan.tasks) if work.plan else 0
         work.progress = f"{n_tasks - len(work.missing)} of {n_tasks} results"
         if failures and not running and not self._can_go_on(work, open_jobs):
-            raise WakefulError("; ".join(dict.fromkeys(failures)))
+            raise WakefulError(summarise(dict.fromkeys(failures)))
         work.status = Status.RUNNING if work.started else Status.QUEUED
         work.message = " | ".join(dict.fromkeys(m for m, _ in running))
         return False
@@ -370,13 +361,11 @@ class Service:
     def _publish(self, work: Work) -> None:
         if work.plan is None or work.prepared is None:
             raise RuntimeError("published before it was planned")
-        self._begin(work, RunState.PUBLISHING)
+        if work.made:
+            self._begin(work, RunState.PUBLISHING)
         publication = publish_row(
             self._library, self._store, self._catalog, work.request, work.prepared, work.plan
         )
-        warnings = publication.warnings
-        work.status = Status.DONE_WITH_WARNINGS if warnings else Status.DONE
-        work.message = " | ".join(warnings)
         n_tasks = len(work.plan.tasks)
         work.progress = (
             f"{n_tasks} results, nothing was computed anew"
@@ -384,8 +373,11 @@ class Service:
             else f"{n_tasks} results, {work.made} computed"
         )
         work.link = str(publication.report)
-        work.finished = datetime.now(UTC)
-        self._ledger.set_run(work.run_id, RunState.DONE, work.message)
+        warnings = publication.warnings
+        work.end(Status.DONE_WITH_WARNINGS if warnings else Status.DONE, " | ".join(warnings))
+        if self._ledger.run(work.run_id).state is not RunState.DONE:
+            self._begin(work, RunState.PUBLISHING)
+            self._ledger.set_run(work.run_id, RunState.DONE, storable(work.message))
 
     def _begin(self, work: Work, state: RunState) -> None:
         if work.started is None:
@@ -395,33 +387,17 @@ class Service:
             self._ledger.set_run(work.run_id, state)
 
     def _fail(self, work: Work, error: WakefulError) -> None:
-        work.status = Status.FAILED if work.plan is not None else Status.NEEDS_ATTENTION
-        work.message = str(error)
-        work.finished = datetime.now(UTC)
-        self._ledger.set_run(work.run_id, RunState.FAILED, work.message)
+        planned = work.plan is not None
+        if not planned:
+            work.progress = ""
+        message = name_source(str(error), work.manifest)
+        work.end(Status.FAILED if planned else Status.NEEDS_ATTENTION, message)
+        self._begin(work, RunState.RUNNING)
+        self._ledger.set_run(work.run_id, RunState.FAILED, storable(work.message))
 
-    def _update_of(self, row: SheetRow, work: Work) -> StatusUpdate:
-        return StatusUpdate(
-            identifier=row.identifier,
-            status=work.status,
-            progress=work.progress,
-            started=self._clock(work.started),
-            finished=self._clock(work.finished),
-            link=work.link,
-            message=work.message,
-        )
-
-    def _clock(self, moment: datetime | None) -> str:
-        if moment is None:
-            return ""
+    def _clock(self, moment: datetime) -> str:
         zone = ZoneInfo(self._library.config.lab.time_zone)
         return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-
-    def _view(self, row: SheetRow, update: StatusUpdate) -> RowView:
-        work = self._works.get(row.identifier)
-        n_results = len(work.plan.tasks) if work is not None and work.plan is not None else 0
-        n_present = n_results - len(work.missing) if work is not None else 0
-        return RowView(row, update, n_results, n_present, work.made if work is not None else 0)
 
     def plan_of(self, identifier: str) -> tuple[Plan, Prepared] | None:
         """The plan of a row, once it has one."""
@@ -443,29 +419,5 @@ def make_context(library: Library, catalog: Catalog) -> ValidationContext:
         params=library.parameter_sets(),
         base=library.root,
         results=(library.results, library.published, library.jobs, library.raw),
-    )
-
-
-def _fault(error: Exception) -> WakefulError:
-    return WakefulError(
-        f"{type(error).__name__}: {error}",
-        where="a fault of Wakeful itself",
-        remedy="please report it with the log; the other rows go on",
-    )
-
-
-def _not_asked(row: SheetRow, checked: CheckedRow | None) -> StatusUpdate:
-    """A row that nothing is done for: blank, not ticked, or wrong."""
-    if checked is None:
-        return StatusUpdate(identifier=row.identifier)
-    if checked.error is not None:
-        return StatusUpdate(
-            identifier=row.identifier,
-            status=Status.NEEDS_ATTENTION,
-            message=str(checked.error),
-        )
-    return StatusUpdate(
-        identifier=row.identifier,
-        status=Status.WAITING,
-        message="tick run when the row is complete",
+        kept=lambda path: (intake_folder(library.raw, path) / MANIFEST_NAME).is_file(),
     )

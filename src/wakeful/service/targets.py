@@ -84,11 +84,18 @@ def make_session(
     warnings: list[str] = []
     start_utc = description.start_utc
     if start_utc is not None and description.start_is_local:
-        start_utc, ambiguous = local_to_utc(start_utc.replace(tzinfo=None), lab.time_zone)
+        local = start_utc.replace(tzinfo=None)
+        start_utc, ambiguous = local_to_utc(local, lab.time_zone)
         if ambiguous:
+            shown = start_utc.astimezone(ZoneInfo(lab.time_zone))
+            exists = shown.replace(tzinfo=None) == local
             warnings.append(
-                f"the start lies in the hour when the clocks change in {lab.time_zone}: "
-                "the first of the two readings is used"
+                f"the clocks changed in {lab.time_zone} when the recording began: {local:%H:%M} "
+                + (
+                    f"came twice, the first ({shown:%H:%M %Z}) is used"
+                    if exists
+                    else f"did not exist, {shown:%H:%M %Z} is used"
+                )
             )
     session = Session(
         name=session_name(request.recording, start_utc, lab.time_zone),

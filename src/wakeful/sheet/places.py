@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,11 +33,13 @@ class Places:
     base : relative paths count from here
     roots : folders that paths must lead into; None for anywhere
     results : the library's own result folders, never a source of data
+    kept : whether a recording that is gone has been taken in before
     """
 
     base: Path
     roots: tuple[Path, ...] | None = None
     results: tuple[Path, ...] = ()
+    kept: Callable[[Path], bool] | None = None
 
 
 def find_recording(text: str, places: Places) -> tuple[Path | None, str]:
@@ -49,9 +51,21 @@ def find_recording(text: str, places: Places) -> tuple[Path | None, str]:
     """
     path, problem = _find(text, places)
     if path is None:
-        return None, problem
+        mirrored = _kept(text, places)
+        return (None, problem) if mirrored is None else (mirrored, "")
     problem = _unreadable(path, text) or _among_results(path, text, places)
     return (None, problem) if problem else (path, "")
+
+
+def _kept(text: str, places: Places) -> Path | None:
+    """Where a recording was that is gone, but was taken in before: its mirror outlives it."""
+    if places.kept is None or _foreign(text):
+        return None
+    try:
+        path = (places.base / text).resolve()
+        return path if not path.exists() and places.kept(path) else None
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def find_file(text: str, places: Places) -> tuple[Path | None, str]:

@@ -45,6 +45,8 @@ class ValidationContext:
     """Folders that recordings must lie in; None for anywhere."""
     results: tuple[Path, ...] = ()
     """The library's own result folders."""
+    kept: Callable[[Path], bool] | None = None
+    """Whether a recording that is gone has been taken in before; None where none is kept."""
     standard: tuple[str, ...] | None = None
     """What an empty `analyses` means; None for all there are."""
     default_params: str = "default"
@@ -52,7 +54,7 @@ class ValidationContext:
     @property
     def places(self) -> Places:
         """Where paths begin and may lead."""
-        return Places(self.base, self.roots, self.results)
+        return Places(self.base, self.roots, self.results, self.kept)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,12 @@ from wakeful.model.arrays import ArraySink, ArraySource, Lfp
 from wakeful.model.epochs import LfpEmg
 from wakeful.model.errors import BadChannels, BadParameters
 from wakeful.model.subject import ChannelKind
-from wakeful.model.time import Interval
+from wakeful.model.time import Interval, Span, cut_spans
 from wakeful.step import Step, parameter
+
+_HALO_S = 2.0
+_CLOCK_ERROR = 5e-3
+"""Readers take a rate that was measured this far from the nominal one for the same rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,22 +111,33 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
             where="convert",
             remedy="give the channels' kinds (lfp, eeg, emg) in a channels file",
         )
-    rate_hz = nominal_rate(raw.spans[0].rate_hz) if raw.spans else params.lfp_rate_hz
-    factor = choose_factor(rate_hz, params.lfp_rate_hz)
+    # Only what lies here joins the name of the result: no other span may have a say in it.
+    wide = block.widen(_HALO_S, _HALO_S)
+    near = [span for span in raw.spans if span.cut(wide) is not None]
+    rate_hz = _shared_rate(cut_spans(raw.spans, wide) or raw.spans, params)
+    # Enough for the slowest clock: all blocks of a recording are divided by one number.
+    largest_hz = rate_hz * (1 + _CLOCK_ERROR)
+    factor = choose_factor(largest_hz, params.lfp_rate_hz)
     emg_rows, reason = _channels_to_compare(raw, rate_hz, params)
     start_s = epoch_starts(block, params.lfp_emg_bin_s)
     correlation = np.full(len(start_s), np.nan, np.float32)
     side = None
     if emg_rows:
-        side_factor = choose_factor(rate_hz, params.lfp_emg_rate_hz)
+        side_factor = choose_factor(largest_hz, params.lfp_emg_rate_hz)
         meter = LfpEmgMeter(
-            [decimated_span(span, side_factor) for span in raw.spans],
+            [decimated_span(span, side_factor) for span in near],
             block,
             params.lfp_emg_bin_s,
             [raw.channels[i].region for i in emg_rows],
         )
         correlation = meter.correlation
-        side = SideOutput(side_factor, emg_rows, meter.needs, meter.receive)
+        n_before = raw.spans.index(near[0]) if near else 0
+        side = SideOutput(
+            side_factor,
+            emg_rows,
+            meter.needs,
+            lambda number, offset, values: meter.receive(number - n_before, offset, values),
+        )
     samples = decimate_source(raw, block, factor, inputs.lfp_sink, rows=rows, side=side)
     lfp_emg = LfpEmg(
         start_s=start_s,
@@ -130,7 +146,15 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
         channels=tuple(raw.channels[i].name for i in emg_rows),
         unavailable=reason,
     )
-    return Outputs(lfp=Lfp(samples, rate_hz / factor), lfp_emg=lfp_emg)
+    # Four digits: what clocks differ by from block to block does not show in a nominal rate.
+    return Outputs(lfp=Lfp(samples, float(f"{rate_hz / factor:.4g}")), lfp_emg=lfp_emg)
+
+
+def _shared_rate(spans: Sequence[Span], params: Params) -> float:
+    """The nominal rate that the longest of the spans stands for."""
+    if not spans:
+        return params.lfp_rate_hz
+    return nominal_rate(max(spans, key=lambda span: span.n_samples).rate_hz)
 
 
 def nominal_rate(rate_hz: float) -> float:
@@ -167,7 +191,7 @@ STEP = Step(
     compute=compute,
     version=1,
     per="block",
-    halo_s=2.0,
+    halo_s=_HALO_S,
     sources=(
         "Kaiser 1974, Nonrecursive digital filter design (window and length of the filters)",
         "Crochiere & Rabiner 1975, IEEE Trans. ASSP 23: 444 (cascades of decimators)",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wakeful.model.arrays import Lfp
 from wakeful.model.epochs import Spectrogram
 from wakeful.model.errors import BadParameters, Unavailable
-from wakeful.model.subject import Session
+from wakeful.model.subject import Channel, Session
 from wakeful.model.time import Interval
 from wakeful.step import Step, parameter
 
@@ -201,6 +201,11 @@ def draw(inputs: Inputs, params: Params, outputs: Outputs) -> Mapping[str, Figur
     return {"spectrogram": figure}
 
 
+def unavailable(channels: tuple[Channel, ...]) -> str:
+    """Rhythms of the brain need a channel in it."""
+    return "" if any(c.kind.is_brain for c in channels) else "no channel lies in the brain"
+
+
 STEP = Step(
     title="Spectrogram per region",
     summary="Power spectral density of every epoch, the median over a region's channels.",
@@ -209,6 +214,7 @@ STEP = Step(
     outputs=Outputs,
     compute=compute,
     draw=draw,
+    unavailable=unavailable,
     version=1,
     per="block",
     sources=(

@@ -13,9 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from wakeful.executors import local, worker
 from wakeful.executors.interface import (
     EXIT_NAME,
     JOB_NAME,
+    LOCK_NAME,
     LOG_NAME,
     PROCESS_NAME,
     AttemptState,
@@ -25,6 +27,8 @@ from wakeful.executors.interface import (
 )
 from wakeful.executors.local import LocalExecutor
 from wakeful.executors.worker import main
+from wakeful.io import mirror
+from wakeful.io.holding import hold, is_held
 
 
 def wait_for(executor: LocalExecutor, folder: Path, timeout_s: float = 60.0):
@@ -138,3 +142,166 @@ def test_an_unforeseen_error_is_left_as_a_word_too(tmp_path, source):
     assert ended is not None
     assert ended["ok"] is False
     assert "KeyError" in ended["message"]
+
+
+class Killed(BaseException):
+    """The service is gone at this point."""
+
+
+def test_a_worker_is_seen_even_if_its_service_was_killed_as_it_started(
+    tmp_path, source, monkeypatch
+):
+    first = LocalExecutor()
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, take_in(tmp_path, source))
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local, "write_json", kill)
+        with pytest.raises(Killed):
+            first.submit(folder)
+    second = LocalExecutor()
+    status = second.poll(folder)
+    assert (status.state, status.pid) == (AttemptState.RUNNING, None)
+    assert wait_for(second, folder).state is AttemptState.DONE
+    assert wait_for(first, folder).state is AttemptState.DONE
+    assert read_json(folder / PROCESS_NAME) is not None  # the worker says itself who it is
+
+
+def test_a_service_killed_before_the_worker_started_leaves_a_dead_attempt(
+    tmp_path, source, monkeypatch
+):
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, take_in(tmp_path, source))
+
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(local.subprocess, "Popen", kill)
+    with pytest.raises(Killed):
+        LocalExecutor().submit(folder)
+    assert LocalExecutor().poll(folder).state is AttemptState.DIED
+
+
+def test_a_change_of_the_clock_does_not_kill_a_worker(sleeper):
+    folder, process = sleeper
+    started = json.loads((folder / PROCESS_NAME).read_text())["start_time"]
+    (folder / PROCESS_NAME).write_text(
+        json.dumps({"pid": process.pid, "start_time": started - 3600})
+    )
+    with hold(folder / LOCK_NAME):
+        assert LocalExecutor().poll(folder).state is AttemptState.RUNNING
+    # And the lock tells that a worker is gone whose number another process has by now.
+    (folder / PROCESS_NAME).write_text(json.dumps({"pid": process.pid, "start_time": started}))
+    assert LocalExecutor().poll(folder).state is AttemptState.DIED
+
+
+def test_an_adopted_worker_that_holds_its_lock_is_stopped_and_no_other_process(sleeper):
+    folder, stranger = sleeper
+    words = [sys.executable, "-c", "import time; time.sleep(60)", str(folder)]
+    with hold(folder / LOCK_NAME) as held:
+        process = subprocess.Popen(words, pass_fds=(held.descriptor,))
+    try:
+        executor = LocalExecutor()
+        executor.cancel(folder)  # process.json names a process that is not the worker
+        time.sleep(0.1)
+        assert stranger.poll() is None
+        assert process.poll() is None
+        (folder / PROCESS_NAME).write_text(json.dumps({"pid": process.pid, "start_time": 1.0}))
+        executor.cancel(folder)
+        assert process.wait(timeout=10) == -signal.SIGTERM
+        assert executor.poll(folder).state is AttemptState.DIED
+        executor.cancel(folder)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_second_worker_of_one_attempt_does_nothing(tmp_path, source, monkeypatch):
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, take_in(tmp_path, source))
+    monkeypatch.setattr(worker, "hold", lambda path: hold(path, wait_s=0.05))
+    with hold(folder / LOCK_NAME):
+        assert main([str(folder)]) == 3
+    assert {p.name for p in folder.iterdir()} == {JOB_NAME, LOCK_NAME}
+    assert main([str(folder)]) == 0
+    assert is_held(folder / LOCK_NAME) is False
+
+
+def test_a_worker_holds_its_lock_while_it_works(tmp_path, source, monkeypatch):
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, {"kind": "look"})
+    seen: list[bool | None] = []
+
+    def look(*_: object) -> str:
+        seen.append(is_held(folder / LOCK_NAME))
+        seen.append((folder / EXIT_NAME).exists())
+        return "looked"
+
+    monkeypatch.setitem(worker._RUN, "look", look)
+    assert main([str(folder)]) == 0
+    assert seen == [True, False]
+
+
+def test_words_that_are_not_utf_8_are_left_all_the_same(tmp_path, monkeypatch):
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, {"kind": "fail"})
+
+    def fail(*_: object) -> str:
+        raise ValueError(os.fsdecode(b"M\xe4use.ncs") + " is odd, and so is ä")
+
+    monkeypatch.setitem(worker._RUN, "fail", fail)
+    assert main([str(folder)]) == 1
+    message = LocalExecutor().poll(folder).message
+    assert message == "ValueError: M\\udce4use.ncs is odd, and so is ä"
+    message.encode()  # as the database will
+
+
+def test_where_the_word_can_not_be_written_a_short_one_is_left(tmp_path, monkeypatch):
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, {"kind": "fail"})
+    real = worker.write_json
+
+    def fail(*_: object) -> str:
+        raise ValueError("ä" * 10_000)
+
+    def refuse_long(path: Path, tree: dict[str, object]) -> None:
+        if len(str(tree)) > 1000:
+            raise OSError(27, "File too large")
+        real(path, tree)
+
+    monkeypatch.setitem(worker._RUN, "fail", fail)
+    monkeypatch.setattr(worker, "write_json", refuse_long)
+    assert main([str(folder)]) == 1
+    status = LocalExecutor().poll(folder)
+    assert status.state is AttemptState.FAILED
+    assert status.message.startswith("ValueError: ???")
+    assert len(status.message) == 500
+
+
+def test_a_log_that_takes_nothing_more_does_not_silence_the_worker(tmp_path, monkeypatch):
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, {"kind": "no such kind"})
+
+    def refuse() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(worker.traceback, "print_exc", refuse)
+    assert main([str(folder)]) == 1
+    assert "KeyError" in LocalExecutor().poll(folder).message
+
+
+def test_a_recording_that_another_process_takes_in_is_worth_another_try(
+    tmp_path, source, monkeypatch
+):
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, take_in(tmp_path, source))
+    monkeypatch.setattr(mirror, "_LOCK_WAIT_S", 0.05)
+    (tmp_path / "in").mkdir()
+    with hold(tmp_path / "in" / ".lock"):
+        assert main([str(folder)]) == 1
+    status = LocalExecutor().poll(folder)
+    assert status.state is AttemptState.FAILED
+    assert status.again
+    assert "another process takes this recording in now" in status.message
+
+
+def test_a_last_word_that_a_power_cut_emptied_is_no_word(tmp_path):
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, {"kind": "take_in"})
+    (folder / LOCK_NAME).touch()
+    (folder / EXIT_NAME).touch()
+    assert LocalExecutor().poll(folder).state is AttemptState.DIED

@@ -90,10 +90,17 @@ def test_never_more_ticks_than_asked_for(duration_s: float) -> None:
     assert duration_s / tick_step_s(duration_s, 9) <= 9
 
 
-def test_elapsed_time_shows_seconds_only_where_they_matter() -> None:
-    assert elapsed_label(3600) == "1:00"
-    assert elapsed_label(5) == "0:00:05"
-    assert elapsed_label(-60) == "−0:01"
+def test_elapsed_time_is_told_with_seconds_or_without() -> None:
+    assert elapsed_label(3600, seconds=False) == "1:00"
+    assert elapsed_label(5, seconds=True) == "0:00:05"
+    assert elapsed_label(3600, seconds=True) == "1:00:00"
+    assert elapsed_label(-60, seconds=False) == "−0:01"
+
+
+@pytest.mark.parametrize(("duration_s", "n_parts"), [(5.8, 3), (60, 3), (1200, 2), (86_400, 2)])
+def test_the_ticks_of_one_axis_are_written_alike(duration_s: float, n_parts: int) -> None:
+    labels = [label for _, label in clock_ticks(make_session(None), Interval(0, duration_s))]
+    assert {label.count(":") + 1 for label in labels} == {n_parts}
 
 
 @pytest.mark.parametrize(
@@ -127,6 +134,21 @@ def test_a_short_recording_is_zoomed_to_and_a_long_one_is_not() -> None:
     assert view.interval == Interval(0, 1200)
     assert view.recorded == (Interval(0, 1200),)
     assert make_view(SUMMER, day, None, np.arange(9) * 4.0, 4.0).interval == day
+
+
+def test_a_rest_shorter_than_an_epoch_is_no_gap() -> None:
+    session = make_session(None, 5.8 / 3600)
+    view = make_view(session, session.interval, None, np.array([0.0]), 4.0)
+    assert view.gaps == ()
+    longer = make_session(None, 9.0 / 3600)
+    assert make_view(longer, longer.interval, None, np.array([0.0]), 4.0).gaps == (Interval(4, 9),)
+
+
+def test_no_gap_is_claimed_where_nothing_tells_what_was_recorded() -> None:
+    view = make_view(SUMMER, SUMMER.interval, None, np.empty(0), 4.0)
+    assert not view.recorded_known
+    assert view.gaps == ()
+    assert make_view(SUMMER, SUMMER.interval, (), np.empty(0), 4.0).gaps == (SUMMER.interval,)
 
 
 def test_epochs_are_joined_up_to_a_hole() -> None:

@@ -36,7 +36,7 @@ def draw(fake: Any) -> Figure:
         fake.hypnogram,
         fake.spans,
     )
-    stamp(figure, KEY, "wakeful 0.1.0")
+    stamp(figure, KEY, "day 1.2")
     return figure
 
 
@@ -63,9 +63,9 @@ def test_the_key_changes_only_the_metadata(fake: Any) -> None:
 
 def test_the_stamp_is_short_and_replaced(fake: Any) -> None:
     figure = draw(fake)
-    stamp(figure, KEY[::-1], "wakeful 9.9.9")
+    stamp(figure, KEY[::-1], "day 9.9")
     texts = [t.get_text() for t in figure.texts if "wakeful" in t.get_text()]
-    assert texts == [f"wakeful 9.9.9  ·  {KEY[::-1][:12]}"]
+    assert texts == [f"wakeful day 9.9 · key {KEY[::-1][:12]}"]
 
 
 SCRIPT = """

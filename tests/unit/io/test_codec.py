@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import math
 from dataclasses import dataclass
 from enum import StrEnum
@@ -89,3 +90,14 @@ def test_a_cut_off_array_is_a_broken_artefact(tmp_path):
 def test_what_has_no_json_is_refused():
     with pytest.raises(TypeError, match="complex"):
         to_plain(1j)
+
+
+def test_too_many_open_files_are_no_damage(tmp_path, monkeypatch):
+    tree = write_value(tmp_path, "x", np.arange(3))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(OSError, match="Too many"):
+        read_value(tmp_path, tree, np.ndarray)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import resource
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from wakeful.io import lfp_store
 from wakeful.io.lfp_store import FILLER, FileSink, FileSource
 from wakeful.model.errors import BadRecording, BrokenArtefact
 from wakeful.model.subject import Channel, ChannelKind
@@ -93,3 +99,88 @@ def test_memory_does_not_grow_with_the_block(tmp_path):
         source.read(start, piece)
     grown = psutil.Process().memory_info().rss - before
     assert grown < 20e6  # the block is 115 MB
+
+
+def write_block(folder: Path, value: int) -> None:
+    folder.mkdir()
+    sink = FileSink(folder, "lfp", Interval(0, 4))
+    sink.open(CHANNELS[:1], (Span(0.0, 4000, 1000.0, 0),), np.dtype(np.int16))
+    sink.write(0, np.full((1, 4000), value, np.int16))
+    sink.finish()
+
+
+def first_sample(source: FileSource) -> int:
+    out = np.empty((1, 1), np.int16)
+    source.read(0, out)
+    return int(out[0, 0])
+
+
+def count_open() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_a_week_of_blocks_is_open_at_once(tmp_path):
+    for i in range(7):
+        write_block(tmp_path / str(i), i)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = count_open()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before + 120, hard))
+    try:
+        sources = [FileSource.open(tmp_path / str(i % 7), "lfp") for i in range(2520)]
+        assert count_open() == before  # nothing is open before it is read
+        for i, source in enumerate(sources):
+            assert first_sample(source) == i % 7
+        assert count_open() == before + 64
+        assert [first_sample(s) for s in sources[:70]] == [i % 7 for i in range(70)]
+        assert count_open() == before + 64
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    del sources, source
+    assert count_open() == before
+
+
+def test_threads_read_while_files_are_closed_under_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(lfp_store, "_open_sources", lfp_store._OpenSources(2))
+    for i in range(6):
+        write_block(tmp_path / str(i), i)
+    sources = [FileSource.open(tmp_path / str(i), "lfp") for i in range(6)]
+    wrong: list[object] = []
+
+    def read(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        for i in rng.integers(0, 6, 400):
+            try:
+                if (found := first_sample(sources[i])) != i:
+                    wrong.append(found)
+            except Exception as error:  # noqa: BLE001 -- shown by the assertion below
+                wrong.append(error)
+
+    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_no_damage(tmp_path, monkeypatch, code):
+    write_block(tmp_path / "0", 0)
+    source = FileSource.open(tmp_path / "0", "lfp")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lfp_store.os, "open", refuse)
+        with pytest.raises(OSError, match="Too many"):
+            first_sample(source)
+    with monkeypatch.context() as patch:
+        patch.setattr(lfp_store.Path, "read_text", refuse)
+        with pytest.raises(OSError, match="Too many"):
+            FileSource.open(tmp_path / "0", "lfp")
+    assert first_sample(source) == 0
+    (tmp_path / "0" / "lfp.npy").unlink()
+    gone = FileSource(source.folder, "lfp", source._layout, source.channels, source.spans)
+    with pytest.raises(BrokenArtefact, match="No such file"):
+        first_sample(gone)

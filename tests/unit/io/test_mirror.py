@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from wakeful.io import mirror
+from wakeful.io.holding import hold
 from wakeful.io.mirror import (
+    TakenInElsewhere,
     check_settled,
     intake_folder,
     is_current,
@@ -57,7 +59,11 @@ def test_in_place_hashes_the_same_and_copies_nothing(source, tmp_path):
     hashed = take_in(source, tmp_path / "in2", in_place=True)
     assert [f.granules for f in copied.files] == [f.granules for f in hashed.files]
     assert hashed.root == str(source)
-    assert {p.name for p in (tmp_path / "in2").iterdir()} == {"manifest.json", "journal.jsonl"}
+    assert {p.name for p in (tmp_path / "in2").iterdir()} == {
+        ".lock",
+        "manifest.json",
+        "journal.jsonl",
+    }
 
 
 def test_a_single_file_can_be_taken_in(source, tmp_path):
@@ -118,6 +124,25 @@ def test_growing_recordings_wait(source):
     check_settled(source, 60.0)
 
 
+@pytest.mark.parametrize("settle_s", [0.0, 10.0])
+def test_a_file_dated_in_the_future_does_not_wait_for_its_date(source, settle_s):
+    old = time.time() - 120
+    for path in source_files(source):
+        os.utime(path, (old, old))
+    ahead = time.time() + 400 * 86400
+    os.utime(source / "a.ncs", (ahead, ahead))
+    check_settled(source, settle_s)
+
+
+def test_a_clock_that_is_a_little_ahead_is_waited_for(source):
+    for path in source_files(source):
+        os.utime(path, (time.time() + 20,) * 2)
+    check_settled(source, 10.0)
+    check_settled(source, 0.0)
+    with pytest.raises(StillGrowing, match="modified 0 s ago"):
+        check_settled(source, 60.0)
+
+
 def test_nothing_there_is_said(tmp_path):
     with pytest.raises(NoRecording, match="nothing here"):
         source_files(tmp_path / "no")
@@ -134,6 +159,81 @@ def test_a_full_disk_is_refused_before_anything_is_copied(source, tmp_path, monk
     with pytest.raises(BadRecording, match="are free"):
         take_in(source, tmp_path / "in", in_place=False)
     assert read_manifest(tmp_path / "in") is None
+
+
+def test_room_is_needed_only_for_what_is_not_there_yet(source, tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    take_in(source, folder, in_place=False)
+    (source / "sub" / "b.ncs").write_bytes(b"hello, more")
+
+    class Usage:
+        free = (64 << 20) + 11
+
+    monkeypatch.setattr(mirror.shutil, "disk_usage", lambda _: Usage)
+    manifest = take_in(source, folder, in_place=False)
+    assert (Path(manifest.root) / "sub" / "b.ncs").read_bytes() == b"hello, more"
+    # A copy that is gone has to be made again, whatever the journal says.
+    (Path(manifest.root) / "a.ncs").unlink()
+    with pytest.raises(BadRecording, match="are free"):
+        take_in(source, folder, in_place=False)
+
+
+def test_one_process_at_a_time_takes_a_recording_in(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(mirror, "_LOCK_WAIT_S", 0.1)
+    folder = tmp_path / "in"
+    seen: list[str] = []
+
+    def meanwhile(*_: object) -> None:
+        with pytest.raises(TakenInElsewhere, match="another process takes this recording in now"):
+            take_in(source, folder, in_place=False)
+        seen.append("refused")
+
+    take_in(source, folder, in_place=False, progress=meanwhile)
+    assert seen
+    assert scrub(take_in(source, folder, in_place=False)) == ()
+    with hold(folder / ".lock"), pytest.raises(BadRecording, match="now"):
+        take_in(source, folder, in_place=True)
+
+
+def test_what_a_killed_copy_left_goes_before_room_is_looked_for(source, tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    names: list[str] = []
+
+    def note(done: int, total: int) -> None:
+        names.extend(p.name for p in (folder / "data").rglob(".*"))
+
+    take_in(source, folder, in_place=False, progress=note)
+    assert all(f".{os.getpid()}-" in name and name.endswith(".part") for name in names)
+    assert len(set(names)) >= 2  # each copy has a name of its own
+    left = folder / "data" / "sub" / ".b.ncs.part"
+    for path in (left, folder / "data" / next(iter(names))):
+        path.write_bytes(b"half")
+    monkeypatch.setattr(mirror, "_check_room", lambda *_: names.append(str(left.exists())))
+    take_in(source, folder, in_place=False)
+    assert names[-1] == "False"
+    assert not list((folder / "data").rglob(".*"))
+
+
+def test_a_journal_line_that_a_kill_cut_short_spoils_no_other(source, tmp_path):
+    folder = tmp_path / "in"
+    take_in(source, folder, in_place=False)
+    journal = folder / "journal.jsonl"
+    lines = journal.read_text().splitlines()
+    journal.write_text(lines[0] + "\n" + lines[1][:20])
+    take_in(source, folder, in_place=False)
+    known = mirror._read_journal(journal)
+    assert set(known) == {"a.ncs", "sub/b.ncs", "empty.nev"}
+
+
+def test_names_of_files_need_not_be_utf_8(tmp_path):
+    source = tmp_path / "rec"
+    source.mkdir()
+    name = os.fsdecode(b"M\xe4use.ncs")
+    (source / name).write_bytes(b"x" * 100)
+    manifest = take_in(source, tmp_path / "in", in_place=False)
+    assert read_manifest(tmp_path / "in") == manifest
+    assert is_current(manifest, source, in_place=False)
+    assert scrub(manifest) == ()
 
 
 def test_names_of_intake_folders_are_safe_and_differ_by_path(tmp_path):

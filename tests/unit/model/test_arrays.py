@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wakeful.model.arrays import JoinedSource, Lfp, MemorySink, MemorySource, iterate_epochs
 from wakeful.model.errors import BadRecording
 from wakeful.model.subject import Channel
-from wakeful.model.time import Interval, Span
+from wakeful.model.time import Interval, Span, cut_spans
+from wakeful.signal.decimation import decimated_span
+from wakeful.signal.streaming import decimate_source
 
 CHANNELS = (Channel(name="a", gain_uv=0.5), Channel(name="b", gain_uv=-2.0, offset_uv=1.0))
 
@@ -35,6 +41,67 @@ def test_nothing_is_read_across_a_gap():
     joined = JoinedSource([source(0, 0, 50), source(12, 50, 50)])
     with pytest.raises(BadRecording, match="not all in one span"):
         joined.read(45, np.empty((2, 10), np.int16))
+
+
+def empty(spans: tuple[Span, ...]) -> MemorySource:
+    """A source whose samples nobody reads."""
+    return MemorySource(np.zeros((2, 0), np.int16), CHANNELS, spans)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.floats(0, 6e5),
+    st.integers(1, 10**9),
+    st.sampled_from([2000.0, 30_303.0, 32_000.0, 32_556.0]),
+    st.floats(-3e-4, 3e-4),
+    st.sampled_from([1, 2, 30, 32]),
+    st.lists(st.floats(0, 1), max_size=12),
+)
+def test_a_span_that_was_cut_into_blocks_is_whole_again(
+    start_s, n_samples, rate_hz, drift, factor, cuts
+):
+    span = decimated_span(Span(start_s, n_samples, rate_hz * (1 + drift), 0), factor)
+    inner = sorted(start_s + c * (span.stop_s - start_s) for c in cuts)
+    edges = [start_s - 1, *inner, span.stop_s + 1]
+    blocks = [cut_spans((span,), Interval(a, b)) for a, b in itertools.pairwise(edges)]
+    parts = [piece for block in blocks for piece in block]
+    for a, b in itertools.pairwise(parts):
+        assert abs(b.start_s - a.stop_s) * span.rate_hz < 2e-4  # far below what is let pass
+    assert JoinedSource([empty(block) for block in blocks]).spans == (span,)
+
+
+@pytest.mark.parametrize("lost", [1, 8, 20, 32, 46])
+def test_the_smallest_gap_is_not_healed(lost):
+    # Gaps of 1 to 46 raw samples at 32 kHz: 0.03 to 1.4 ms.
+    a = Span(0.0, 128_001, 32_000.0, 0)
+    b = Span(a.stop_s + lost / 32_000, 128_000, 32_000.0, a.n_samples)
+    raw = np.zeros((2, a.n_samples + b.n_samples), np.int16)
+    recording = MemorySource(raw, CHANNELS, (a, b))
+    blocks = [(0, 2), (2, 4.01), (4.01, 6), (6, 9)]
+    parts = [decimate_source(recording, Interval(*block), 32, MemorySink()) for block in blocks]
+    joined = JoinedSource(parts)
+    assert [s.n_samples for s in joined.spans] == [4001, 4000]
+    assert joined.spans[1].start_s == pytest.approx(b.start_s, abs=1e-9)
+
+
+def test_two_spans_of_one_block_stay_two():
+    # They seem to continue each other, but the block says that something lies between.
+    joined = JoinedSource([empty((Span(0, 50, 10.0, 0), Span(5, 50, 10.0, 50)))])
+    assert len(joined.spans) == 2
+
+
+def test_a_gap_at_the_edge_of_a_block_stays_one():
+    late_s = 0.01 / 10.0  # a hundredth of a sample
+    joined = JoinedSource([source(0, 0, 50), source(5 + late_s, 50, 50)])
+    assert len(joined.spans) == 2
+    other_clock = JoinedSource([source(0, 0, 50), source(5, 50, 50, 10.0 * (1 + 1e-9))])
+    assert len(other_clock.spans) == 2
+
+
+def test_the_nominal_rate_is_that_of_a_block_with_samples():
+    nothing, something = Lfp(empty(()), 1000.0), Lfp(source(5, 0, 50), 10.0)
+    assert Lfp.join([nothing, something]).rate_hz == 10.0
+    assert Lfp.join([nothing]).rate_hz == 1000.0
 
 
 def test_blocks_with_other_channels_are_not_joined():

@@ -88,8 +88,8 @@ def test_accounting_adds_up_and_knows_gaps_and_quarantine():
     account = account_for(
         Interval(-50, 250), Interval(0, 200), spans, (Quarantine(Interval(90, 160), "x"),)
     )
-    assert account.gap_s == 50
-    assert account.quarantined_s == 20
+    assert account.gap_s == 0  # what is kept apart is no gap, even where nothing was used
+    assert account.quarantined_s == 70
     assert account.recorded_s == 130
     assert account.outside_s == 100
     assert account.length_s == 300
@@ -107,3 +107,68 @@ def test_light_schedule_over_midnight():
     )
     assert night.is_on(datetime(2026, 1, 1, 23).time())  # noqa: DTZ001
     assert not night.is_on(datetime(2026, 1, 1, 12).time())  # noqa: DTZ001
+
+
+def test_a_record_left_out_is_quarantined_time_and_no_gap():
+    # The reader leaves a hole where the record was; before it there is a true gap.
+    spans = (Span(0, 100, 1.0, 0), Span(130, 70, 1.0, 100))
+    left_out = (Quarantine(Interval(100, 120), "damaged"),)
+    account = account_for(Interval(0, 200), Interval(0, 200), spans, left_out)
+    assert account.quarantined_s == 20
+    assert account.gap_s == 10
+    assert account.recorded_s == 170
+
+
+def test_stretches_that_overlap_are_counted_once():
+    spans = (Span(0, 100, 1.0, 0),)
+    twice = tuple(Quarantine(Interval(a, b), "x") for a, b in ((10, 30), (20, 40), (10, 30)))
+    account = account_for(Interval(0, 100), Interval(0, 100), spans, twice)
+    assert (account.recorded_s, account.quarantined_s, account.gap_s) == (70, 30, 0)
+
+
+# Sixteenths of a second are exact, so that sums are too.
+SIXTEENTHS = st.integers(-800, 1600).map(lambda n: n / 16)
+STRETCHES = st.lists(st.tuples(SIXTEENTHS, st.integers(0, 400).map(lambda n: n / 16)), max_size=6)
+
+
+@given(SIXTEENTHS, st.integers(0, 1600), st.integers(0, 1600), STRETCHES, STRETCHES)
+def test_every_second_is_counted_once(start_s, length, duration, pieces, apart):
+    interval = Interval(start_s, start_s + length / 16)
+    session = Interval(0.0, duration / 16)
+    spans, stop_s = [], 0.0
+    for hole_s, length_s in pieces:
+        begin_s = stop_s + abs(hole_s) / 8
+        if length_s > 0:
+            spans.append(Span(begin_s, round(length_s * 16), 16.0, 0))
+            stop_s = spans[-1].stop_s
+    stretches = tuple(Quarantine(Interval(a, a + b), "x") for a, b in apart)
+    account = account_for(interval, session, tuple(spans), stretches)
+    parts = (account.recorded_s, account.gap_s, account.quarantined_s, account.outside_s)
+    assert min(parts) >= 0
+    assert account.length_s == interval.duration_s
+    # Sample the time finely enough to meet every piece: 1/128 s is the grid of all edges.
+    counts = dict.fromkeys(("recorded", "gap", "quarantined", "outside"), 0)
+    for i in range(length * 8):
+        t = interval.start_s + (i + 0.5) / 128
+        if not session.start_s <= t < session.stop_s:
+            counts["outside"] += 1
+        elif any(q.interval.start_s <= t < q.interval.stop_s for q in stretches):
+            counts["quarantined"] += 1
+        elif any(s.start_s <= t < s.stop_s for s in spans):
+            counts["recorded"] += 1
+        else:
+            counts["gap"] += 1
+    assert [n / 128 for n in counts.values()] == list(parts)
+
+
+@given(st.lists(st.floats(0, 2e6), min_size=2, max_size=12), st.sampled_from([999.987, 32_000.03]))
+def test_accounting_adds_up_with_any_clock(edges, rate_hz):
+    edges = sorted(edges)
+    pairs = list(zip(edges[::2], edges[1::2], strict=False))
+    spans = tuple(Span(a, int((b - a) * rate_hz), rate_hz, 0) for a, b in pairs)
+    apart = tuple(Quarantine(Interval((a + b) / 2, b + 5), "x") for a, b in pairs)
+    day = Interval(-3600.0, 1.5e6)
+    account = account_for(day, Interval(0.0, edges[-1]), spans, apart)
+    parts = (account.recorded_s, account.gap_s, account.quarantined_s, account.outside_s)
+    assert min(parts) >= 0
+    assert account.length_s == pytest.approx(day.duration_s, abs=1e-6)

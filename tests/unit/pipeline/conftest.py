@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -82,6 +84,18 @@ def make_target() -> Callable[..., Target]:
     return make
 
 
+@pytest.fixture(scope="session")
+def files() -> ModuleType:
+    """The module tests/acquisition_files.py."""
+    path = next(p for p in Path(__file__).parents if p.name == "tests") / "acquisition_files.py"
+    spec = importlib.util.spec_from_file_location("acquisition_files", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Values(Rows):
     value: Floats = dataclasses.field(metadata=PER_ROW)
@@ -108,6 +122,7 @@ def step(
     version: int = 1,
     draw: Callable[..., Any] | None = None,
     optional: Sequence[str] = (),
+    kind: type = Values,
 ) -> Step:
     order = sorted(inputs, key=lambda field: field in optional)
     given = dataclasses.make_dataclass(
@@ -120,7 +135,7 @@ def step(
         ],
         frozen=True,
     )
-    gives = dataclasses.make_dataclass("Outputs", [(output, Values)], frozen=True)
+    gives = dataclasses.make_dataclass("Outputs", [(output, kind)], frozen=True)
 
     def run(bound: Any, params: Any) -> Any:
         return gives(**{output: compute(bound, params)})

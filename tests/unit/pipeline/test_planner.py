@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from wakeful.model.errors import BadParameters
@@ -21,14 +23,33 @@ ALL = ("first", "smooth", "running", "whole", "daily")
 
 
 def test_each_block_day_and_session_has_its_results(make_target, make_catalog):
-    # 200 s from 22:58 on: the second day begins after 120 s.
-    plan = make_plan(make_target(200.0), make_catalog(), ALL, {})
-    assert {s for n, s in keys(plan) if n == "first"} == {f"block {i}" for i in range(4)}
+    # 200 s from 23:58 on: the second day begins after 120 s, in the middle of a block.
+    target = make_target(200.0, start=datetime(2026, 3, 1, 23, 58, tzinfo=UTC))
+    plan = make_plan(target, make_catalog(), ALL, {})
+
+    def scopes(step, kind="result"):
+        return {scope for name, scope in keys(plan, kind=kind) if name == step}
+
+    assert scopes("first") == {f"block {i}" for i in range(4)}
+    assert scopes("whole") == {"session"}
+    assert scopes("daily") == {"day 0", "day 1"}
+    assert scopes("first", "figure") == scopes("daily", "figure") == {"day 0", "day 1"}
+    assert scopes("whole", "figure") == {"session"}
+    results = keys(plan, "first")
+    drawn = {
+        str(t.scope): {r.key for r in t.results}
+        for t in plan.tasks
+        if t.kind == "figure" and t.step == "first"
+    }
+    # The block around midnight is drawn on both days.
+    assert drawn["day 0"] == {results["first", "block 0"], results["first", "block 1"]}
+    assert drawn["day 1"] == {results["first", f"block {i}"] for i in (1, 2, 3)}
+
+
+def test_a_session_within_one_day_has_one(make_target, make_catalog):
+    target = make_target(200.0, start=datetime(2026, 3, 1, 22, 58, tzinfo=UTC))
+    plan = make_plan(target, make_catalog(), ALL, {})
     assert {s for n, s in keys(plan) if n == "daily"} == {"day 0"}
-    midnight = make_target(200.0)
-    assert len(midnight.session.days()) == 1
-    assert {s for n, s in keys(plan, kind="figure") if n == "first"} == {"day 0"}
-    assert {s for n, s in keys(plan, kind="figure") if n == "whole"} == {"session"}
 
 
 def test_only_what_is_asked_for_and_its_needs_are_planned(make_target, make_catalog):

@@ -8,8 +8,10 @@ import pytest
 from wakeful.catalog import Catalog
 from wakeful.io.store import Store
 from wakeful.model.errors import StepFailed, Unavailable
+from wakeful.pipeline import raw as raw_module
 from wakeful.pipeline import runner as runner_module
 from wakeful.pipeline.planner import make_plan
+from wakeful.pipeline.raw import Raw
 from wakeful.pipeline.runner import Runner
 
 from .conftest import ToyRecording, Values, step, values
@@ -17,12 +19,13 @@ from .conftest import ToyRecording, Values, step, values
 
 @pytest.fixture
 def run_all(make_target, tmp_path, monkeypatch):
-    def run(catalog, duration_s=200.0, wanted=None, parameters=None):
+    def run(catalog, duration_s=200.0, wanted=None, parameters=None, now_s=None):
         target = make_target(duration_s)
-        recording = ToyRecording(duration_s)
-        monkeypatch.setattr(
-            runner_module, "open_raw", lambda _: (recording.stream, recording.open("toy"))
-        )
+        recording = ToyRecording(now_s or duration_s)
+        raw = Raw(recording, recording.stream, recording.open("toy"), recording.manifest())
+        monkeypatch.setattr(runner_module, "open_raw", lambda _: raw)
+        # The toy has no files; the check of bytes has tests of its own.
+        monkeypatch.setattr(raw_module, "check_bytes", lambda *_: None)
         plan = make_plan(target, catalog, wanted or tuple(catalog.steps), parameters or {})
         store = Store(tmp_path / "results")
         for job in plan.jobs():
@@ -104,3 +107,8 @@ def test_receipts_carry_parameters_inputs_and_time(run_all, make_catalog):
     assert tree["interval_s"] == {"start_s": 0.0, "stop_s": 64.0}
     assert tree["peak_memory_mb"] > 0
     assert np.isfinite(tree["seconds"])
+
+
+def test_nothing_is_computed_from_other_raw_data_than_planned(run_all, make_catalog):
+    with pytest.raises(StepFailed, match="has changed since this was planned"):
+        run_all(make_catalog(), duration_s=100.0, now_s=110.0, wanted=("first",))

@@ -30,7 +30,7 @@ def test_scopes_that_share_time():
 
 
 def test_a_block_sees_nothing_that_later_hours_change():
-    session = make().session_for(Scope("block", 0))
+    session = make().session_for(Scope("block", 0), named=False)
     assert session.start_utc is None
     assert math.isnan(session.duration_s)
     assert session.subject.identifier == ""
@@ -39,7 +39,7 @@ def test_a_block_sees_nothing_that_later_hours_change():
 
 def test_a_day_sees_the_session_as_it_was_when_the_day_ended():
     scopes = make()
-    assert scopes.session_for(Scope("day", 0)).duration_s == 3600
-    assert scopes.session_for(Scope("day", 1)).duration_s == 3 * 3600
+    assert scopes.session_for(Scope("day", 0), named=True).duration_s == 3600
+    assert scopes.session_for(Scope("day", 1), named=True).duration_s == 3 * 3600
     assert str(Scope("day", 1)) == "day 1"
     assert str(Scope("session")) == "session"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wakeful.config import Config, Lab, write_library
 from wakeful.service.checkup import examine
 from wakeful.service.lock import hold_library
@@ -45,3 +47,12 @@ def test_a_folder_that_is_a_file_is_bad(tmp_path):
     library.jobs.rmdir()
     library.jobs.write_text("no folder")
     assert verdicts(tmp_path)["folder jobs"].verdict == "bad"
+
+
+@pytest.mark.parametrize("name", ["lab #1", "what?", "50%20 of it"])
+def test_a_library_may_lie_in_a_folder_of_any_name(tmp_path, name):
+    library = write_library(tmp_path / name, Config())
+    found = verdicts(library.root)["database"]
+    assert (found.verdict, found.found) == ("good", f"{library.database} (0 rows)")
+    # Nor was a file of a part of that name looked at, and thereby made, in its place.
+    assert [path.name for path in tmp_path.iterdir()] == [name]

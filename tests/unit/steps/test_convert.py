@@ -68,6 +68,44 @@ def test_fitted_rates_stand_for_round_ones(fitted, nominal):
     assert nominal_rate(fitted) == nominal
 
 
+@pytest.mark.parametrize("far_hz", [31_950.0, 32_100.0])
+def test_a_span_far_away_has_no_say(far_hz):
+    rng = np.random.default_rng(2)
+    samples = rng.integers(-3000, 3000, (2, 2000 + 20 * 32_000), dtype=np.int16)
+    channels = tuple(Channel(name=r, region=r) for r in ("CA1", "PFC"))
+
+    def convert(first_hz):
+        spans = (Span(0.0, 2000, first_hz, 0), Span(100.0, 20 * 32_000, 31_999.7, 2000))
+        return _compute(MemorySource(samples, channels, spans), Interval(104, 112))
+
+    a, b = convert(32_000.0), convert(far_hz)
+    assert a.lfp.rate_hz == b.lfp.rate_hz == 1000.0
+    assert a.lfp.spans == b.lfp.spans
+    n = a.lfp.spans[0].n_samples
+    np.testing.assert_array_equal(a.lfp.read_uv(0, n), b.lfp.read_uv(0, n))
+    np.testing.assert_array_equal(a.lfp_emg.correlation, b.lfp_emg.correlation)
+    assert np.isfinite(a.lfp_emg.correlation).all()
+
+
+@pytest.mark.parametrize("nominal_hz", [2000.0, 16_000.0, 20_000.0, 30_303.0, 32_000.0, 32_556.0])
+@pytest.mark.parametrize("drift", [-4e-3, -6e-4, -2e-5, 2e-5, 4e-3])
+def test_blocks_of_any_clock_are_divided_by_one_number(nominal_hz, drift):
+    _, source = _recording(1.0, nominal_hz * (1 + drift), kinds=("emg",))
+    lfp = _compute(source, Interval(0, 1)).lfp
+    factor = round(source.spans[0].rate_hz / lfp.spans[0].rate_hz)
+    assert factor == int(nominal_hz // 1000)
+
+
+def test_clocks_that_differ_little_have_one_nominal_rate():
+    rates = {
+        _compute(
+            _recording(1.0, 473.4844 * (1 + ppm * 1e-6), ("eeg",))[1], Interval(0, 1)
+        ).lfp.rate_hz
+        for ppm in (-20, -1, 0, 3, 20)
+    }
+    assert rates == {473.5}
+
+
 def test_muscle_is_heard_in_the_lfp():
     rng = np.random.default_rng(1)
     n = 8 * 32_000

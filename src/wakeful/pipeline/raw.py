@@ -1,0 +1,154 @@
+"""A stream's raw data as a worker opens it again, and its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import xxhash
+
+from wakeful.io.channels_file import LabelledSource
+from wakeful.io.mirror import GRANULE, Manifest, read_manifest, scans_folder
+from wakeful.io.recording import read_recording
+from wakeful.model.arrays import ArraySource
+from wakeful.model.errors import BadRecording
+from wakeful.model.recording import ByteRange, Recording, Stream
+from wakeful.model.time import Interval
+from wakeful.pipeline.keys import raw_key
+from wakeful.pipeline.plan import RecordingReference
+
+_CHUNK = 1 << 20
+_AGAIN = "run the row again: it is planned anew"
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An opened stream, with the channels that were planned."""
+
+    recording: Recording
+    stream: Stream
+    source: ArraySource
+    manifest: Manifest
+
+    def name(self, interval: Interval, halo_s: float, session: Interval) -> str:
+        """Key of the raw data that a computation of `interval` reads."""
+        return name_raw(self.recording, self.stream, self.manifest, interval, halo_s, session)
+
+    def check(self, interval: Interval, halo_s: float, session: Interval) -> None:
+        """See `check_bytes`."""
+        wide = interval.widen(halo_s, halo_s).intersect(session)
+        check_bytes(self.manifest, self.recording.byte_ranges(self.stream.name, wide))
+
+
+def name_raw(
+    recording: Recording,
+    stream: Stream,
+    manifest: Manifest,
+    interval: Interval,
+    halo_s: float,
+    session: Interval,
+) -> str:
+    """Key of the raw data that a computation of `interval` with a halo reads.
+
+    Parameters
+    ----------
+    stream : with the channels file applied; its name is the recording's
+    session : from its first sample to its end
+    """
+    wide = interval.widen(halo_s, halo_s).intersect(session)
+    ranges = recording.byte_ranges(stream.name, wide)
+    return raw_key(recording.description.format, stream, wide, ranges, manifest)
+
+
+def open_raw(reference: RecordingReference) -> Raw:
+    """Open what was planned.
+
+    Raises
+    ------
+    BadRecording
+        It is no longer what was taken in, or holds no longer the channels that were planned.
+    """
+    folder = Path(reference.manifest_folder)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise BadRecording("was never taken in completely", where=str(folder), remedy=_AGAIN)
+    _check_files(manifest)
+    recording = read_recording(Path(manifest.root), scans=scans_folder(folder))
+    stream = _find_stream(recording, reference, manifest.root)
+    rows = {channel.name: i for i, channel in enumerate(stream.channels)}
+    chosen = [rows[channel.name] for channel in reference.channels]
+    source = LabelledSource(recording.open(stream.name), reference.channels, chosen)
+    return Raw(recording, replace(stream, channels=reference.channels), source, manifest)
+
+
+def check_bytes(manifest: Manifest, ranges: Iterable[ByteRange]) -> None:
+    """Read the granules that the ranges touch and hold them against the manifest.
+
+    What follows reads the same bytes once more, from memory.
+
+    Raises
+    ------
+    BadRecording
+        Names the granules that are no longer what was taken in.
+    """
+    root = Path(manifest.root)
+    base = root if root.is_dir() else root.parent
+    entries = {entry.file: entry for entry in manifest.files}
+    for piece in ranges:
+        entry = entries[piece.file]
+        first, last = piece.start // GRANULE, -(-piece.stop // GRANULE)
+        for number in range(first, last):
+            start, stop = number * GRANULE, min((number + 1) * GRANULE, entry.bytes)
+            if _digest(base / entry.file, start, stop) != entry.granules[number]:
+                raise BadRecording(
+                    f"bytes {start:,} to {stop:,} are not what was taken in: the disk or somebody "
+                    "has changed them",
+                    where=str(base / entry.file),
+                    remedy="see `wakeful verify --raw`; where the source is at hand, move the "
+                    "damaged file away and run the row again",
+                )
+
+
+def _digest(path: Path, start: int, stop: int) -> str:
+    state = xxhash.xxh3_128()
+    with path.open("rb", buffering=0) as handle:
+        while start < stop and (piece := os.pread(handle.fileno(), _CHUNK, start)):
+            state.update(piece[: stop - start])
+            start += len(piece)
+    return str(state.hexdigest())
+
+
+def _check_files(manifest: Manifest) -> None:
+    """Sizes, and for data used in place the times of change: cheap, and done for each job."""
+    root = Path(manifest.root)
+    base = root if root.is_dir() else root.parent
+    for entry in manifest.files:
+        try:
+            stat = (base / entry.file).stat()
+        except FileNotFoundError:
+            raise BadRecording("is gone", where=str(base / entry.file), remedy=_AGAIN) from None
+        changed = stat.st_size != entry.bytes
+        if manifest.in_place:
+            changed = changed or stat.st_mtime_ns != entry.modified_ns
+        if changed:
+            raise BadRecording(
+                "has changed since it was taken in", where=str(base / entry.file), remedy=_AGAIN
+            )
+
+
+def _find_stream(recording: Recording, reference: RecordingReference, where: str) -> Stream:
+    """The stream by its name, else by its channels: a name tells of gaps, and more may come."""
+    streams = recording.description.streams
+    wanted = {channel.name for channel in reference.channels}
+    named = [s for s in streams if s.name == reference.stream]
+    fitting = [s for s in named or streams if wanted <= {c.name for c in s.channels}]
+    if len(fitting) != 1:
+        raise BadRecording(
+            f"holds no stream {reference.stream!r} with the channels {', '.join(sorted(wanted))} "
+            "any more",
+            where=where,
+            remedy=_AGAIN,
+        )
+    return fitting[0]

@@ -1,0 +1,203 @@
+"""What the service knows of one row between two passes, and what it says into it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wakeful.io.mirror import Manifest, source_files
+from wakeful.model.errors import NoRecording, WakefulError
+from wakeful.pipeline.plan import Job, Plan
+from wakeful.service.targets import Prepared
+from wakeful.sheet.interface import SheetRow, Status, StatusUpdate
+from wakeful.sheet.request import Request
+from wakeful.sheet.validate import CheckedRow
+
+_ENDED = frozenset({Status.DONE, Status.DONE_WITH_WARNINGS, Status.FAILED, Status.NEEDS_ATTENTION})
+_FINISHED = frozenset({Status.DONE, Status.DONE_WITH_WARNINGS})
+
+LOOK_AGAIN_S = 10.0
+"""A row that has ended is looked at again after this."""
+_LONGEST_PAUSE_S = 3600.0
+
+Signature = tuple[object, ...]
+
+
+@dataclass
+class Work:
+    """What is known of one row between two passes."""
+
+    request: Request
+    run_id: int
+    status: Status = Status.QUEUED
+    message: str = ""
+    progress: str = ""
+    link: str = ""
+    started: datetime | None = None
+    finished: datetime | None = None
+    manifest: Manifest | None = None
+    prepared: Prepared | None = None
+    plan: Plan | None = None
+    jobs: tuple[Job, ...] = ()
+    missing: set[str] = field(default_factory=set)
+    """Keys of the results that are not there yet."""
+    made: int = 0
+    """How many results this service saw being made for the row."""
+    growing: bool = False
+    signature: Signature | None = None
+    """What the row's files looked like when it ended."""
+    looked: float = 0.0
+    pause_s: float = LOOK_AGAIN_S
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.status in _ENDED
+
+    def end(self, status: Status, message: str) -> None:
+        """Done or failed."""
+        self.status, self.message = status, message
+        self.finished = datetime.now(UTC)
+        self.signature = signature_of(self.request)
+        self.looked = time.monotonic()
+
+    def wants_another_look(self) -> bool:
+        """Whether a row that has ended may have new work.
+
+        It has where its recording or channels file is no longer as it was. A recording that could
+        not be taken in (a full disk, no permission) is tried again after growing pauses, since
+        what was in the way leaves no trace in the files.
+        """
+        now = time.monotonic()
+        if now - self.looked < LOOK_AGAIN_S:
+            return False
+        current = signature_of(self.request)
+        changed = current is not None and current != self.signature
+        stuck = self.status not in _FINISHED and self.manifest is None
+        if not changed and not (stuck and now - self.looked >= self.pause_s):
+            if not stuck:
+                self.looked = now
+            return False
+        self.pause_s = min(2 * self.pause_s, _LONGEST_PAUSE_S) if stuck else LOOK_AGAIN_S
+        return True
+
+    def start_over(self) -> None:
+        """Forget what came of the row; the next steps find out anew."""
+        self.status, self.message, self.progress = Status.QUEUED, "", ""
+        self.started = self.finished = None
+        self.manifest = self.prepared = self.plan = None
+        self.jobs, self.missing, self.made = (), set(), 0
+
+
+def signature_of(request: Request) -> Signature | None:
+    """Size and time of change of a row's files; None where they can't be looked at just now.
+
+    A source that is gone is no change: a mirror outlives its source.
+    """
+    try:
+        files = source_files(request.recording)
+        looked_at = [*files, *([request.channels] if request.channels else [])]
+        stats = [(str(path), path.stat()) for path in looked_at]
+    except (OSError, NoRecording):
+        return None
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
+@dataclass(frozen=True)
+class RowView:
+    """One row as a pass left it; for progress bars and tests."""
+
+    row: SheetRow
+    update: StatusUpdate
+    n_results: int
+    n_present: int
+    n_made: int
+
+
+Watch = Callable[[tuple[RowView, ...], int], None]
+"""Called after each pass with the rows and how many jobs run."""
+
+
+def make_update(row: SheetRow, work: Work, clock: Callable[[datetime], str]) -> StatusUpdate:
+    """What the row shall show.
+
+    Where everything was there already, the times of the run that made it stay.
+    """
+    keep = work.status in _FINISHED and work.made == 0 and bool(row.finished)
+    started = clock(work.started) if work.started else ""
+    finished = clock(work.finished) if work.finished else ""
+    return StatusUpdate(
+        identifier=row.identifier,
+        status=work.status,
+        progress=storable(work.progress),
+        started=row.started if keep else started,
+        finished=row.finished if keep else finished,
+        link=storable(work.link),
+        message=storable(work.message),
+    )
+
+
+def make_idle_update(row: SheetRow, checked: CheckedRow | None) -> StatusUpdate:
+    """A row that nothing is done for: blank, not ticked, or wrong. What was made stays linked."""
+    if checked is None:
+        return StatusUpdate(identifier=row.identifier)
+    error = checked.error
+    return StatusUpdate(
+        identifier=row.identifier,
+        status=Status.NEEDS_ATTENTION if error is not None else Status.WAITING,
+        progress=row.progress,
+        started=row.started,
+        finished=row.finished,
+        link=row.link,
+        message="tick run when the row is complete" if error is None else storable(str(error)),
+    )
+
+
+def make_view(row: SheetRow, update: StatusUpdate, work: Work | None) -> RowView:
+    """The row as it now stands."""
+    if work is None or work.plan is None:
+        return RowView(row, update, 0, 0, 0)
+    n_results = len(work.plan.tasks)
+    return RowView(row, update, n_results, n_results - len(work.missing), work.made)
+
+
+def name_source(text: str, manifest: Manifest | None) -> str:
+    """A message about the mirror in terms of the path that the person gave."""
+    if manifest is None or manifest.in_place:
+        return text
+    root, source = Path(manifest.root), Path(manifest.source)
+    text = text.replace(str(root), str(source))
+    is_file = any(entry.file == root.name for entry in manifest.files)
+    return text.replace(str(root.parent), str(source.parent)) if is_file else text
+
+
+def storable(text: str) -> str:
+    """Text that any database takes: file names need not be UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def fault(error: Exception) -> WakefulError:
+    """An error that nobody foresaw."""
+    return WakefulError(
+        f"{type(error).__name__}: {error}",
+        where="a fault of Wakeful itself",
+        remedy="please report it with the log; the other rows go on",
+    )
+
+
+_BLOCK = re.compile(r", (block|day) \d+")
+
+
+def summarise(failures: Iterable[str]) -> str:
+    """One line for each reason, however many blocks it struck."""
+    alike: dict[str, list[str]] = {}
+    for failure in failures:
+        alike.setdefault(_BLOCK.sub(r", \1", failure), []).append(failure)
+    return " | ".join(
+        found[0] + (f" (and {len(found) - 1} more like it)" if len(found) > 1 else "")
+        for found in alike.values()
+    )

@@ -1,0 +1,117 @@
+"""What the service says into a row, and when it looks at one again."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from wakeful.io.mirror import Manifest
+from wakeful.service.work import (
+    LOOK_AGAIN_S,
+    Work,
+    make_idle_update,
+    make_update,
+    name_source,
+    signature_of,
+    storable,
+    summarise,
+)
+from wakeful.sheet.interface import SheetRow, Status
+from wakeful.sheet.request import Request
+
+
+@pytest.fixture
+def work(tmp_path):
+    source = tmp_path / "rec.edf"
+    source.write_bytes(b"x")
+    request = Request(subject="M1", recording=source, analyses=("sleep",), params="default")
+    return Work(request, run_id=1)
+
+
+def later(work: Work, seconds: float) -> None:
+    work.looked -= seconds
+
+
+def test_a_row_that_has_ended_is_looked_at_again_when_its_files_change(work):
+    work.manifest = Manifest("a", "b", True, ())
+    work.end(Status.DONE, "")
+    later(work, 2 * LOOK_AGAIN_S)
+    assert not work.wants_another_look()
+    work.request.recording.write_bytes(b"xy")
+    assert not work.wants_another_look()  # looked at a moment ago
+    later(work, 2 * LOOK_AGAIN_S)
+    assert work.wants_another_look()
+    work.start_over()
+    assert work.status is Status.QUEUED
+    assert work.plan is None
+
+
+def test_a_source_that_is_gone_changes_nothing(work):
+    work.manifest = Manifest("a", "b", False, ())
+    work.end(Status.DONE, "")
+    work.request.recording.unlink()
+    later(work, 2 * LOOK_AGAIN_S)
+    assert signature_of(work.request) is None
+    assert not work.wants_another_look()
+
+
+def test_a_copy_that_failed_is_tried_again_after_growing_pauses(work):
+    work.end(Status.NEEDS_ATTENTION, "the disk is full")
+    assert not work.wants_another_look()
+    later(work, LOOK_AGAIN_S + 1)
+    assert work.wants_another_look()
+    first = work.pause_s
+    work.end(Status.NEEDS_ATTENTION, "the disk is full")
+    later(work, first + 1)
+    assert work.wants_another_look()
+    assert work.pause_s > first
+
+
+def test_a_changed_channels_file_is_noticed(work, tmp_path):
+    channels = tmp_path / "channels.csv"
+    channels.write_text("channel\n")
+    request = Request(
+        subject="M1",
+        recording=work.request.recording,
+        analyses=("sleep",),
+        params="default",
+        channels=channels,
+    )
+    before = signature_of(request)
+    os.utime(channels, (time.time() - 100, time.time() - 100))
+    assert signature_of(request) != before
+
+
+def test_times_and_link_of_the_run_that_made_it_stay(work):
+    row = SheetRow(identifier="1", number=1, started="then", finished="later", link="report")
+    work.end(Status.DONE, "")
+    shown = make_update(row, work, lambda moment: "now")
+    assert (shown.started, shown.finished) == ("then", "later")
+    work.made = 1
+    assert make_update(row, work, lambda moment: "now").finished == "now"
+    assert make_idle_update(row, None).link == ""
+    from wakeful.sheet.validate import CheckedRow
+
+    idle = make_idle_update(row, CheckedRow(row=row, request=work.request, error=None))
+    assert (idle.status, idle.link) == (Status.WAITING, "report")
+
+
+def test_messages_speak_of_the_source_not_of_the_mirror():
+    folder = Manifest("/data/M1", "/lib/raw/M1-ab/data", False, ())
+    assert name_source("/lib/raw/M1-ab/data/a.ncs: bad", folder) == "/data/M1/a.ncs: bad"
+    assert name_source("x", None) == "x"
+
+
+def test_any_text_can_be_stored():
+    assert storable("a\udcff") == "a\\udcff"
+
+
+def test_one_reason_is_said_once():
+    text = summarise(
+        [f"spectrogram, block {i}: no channel lies in the brain" for i in range(5)] + ["other"]
+    )
+    assert text == (
+        "spectrogram, block 0: no channel lies in the brain (and 4 more like it) | other"
+    )
