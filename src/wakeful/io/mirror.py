@@ -19,6 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -36,7 +37,8 @@ _JOURNAL_NAME = "journal.jsonl"
 _LOCK_NAME = ".lock"
 _LOCK_WAIT_S = 5.0
 _DATA = "data"
-_ASIDE = "no-longer-at-the-source"
+ASIDE_NAME = "no-longer-at-the-source"
+"""In an intake folder: earlier versions of files, and files that the source no longer has."""
 
 Progress = Callable[[int, int], None]
 """Bytes done, bytes in all."""
@@ -69,6 +71,8 @@ class Manifest:
     """Where the recording is to be read: the mirror, or the source itself."""
     in_place: bool
     files: tuple[FileEntry, ...]
+    replaced: tuple[str, ...] = ()
+    """Files that were other bytes when they were first taken in; those copies are kept apart."""
 
     @property
     def n_bytes(self) -> int:
@@ -149,7 +153,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     tree = json.loads(path.read_text(encoding="utf-8"))
     files = tuple(FileEntry(**{**f, "granules": tuple(f["granules"])}) for f in tree["files"])
-    return Manifest(tree["source"], tree["root"], tree["in_place"], files)
+    replaced = tuple(tree.get("replaced", ()))
+    return Manifest(tree["source"], tree["root"], tree["in_place"], files, replaced)
 
 
 def is_current(manifest: Manifest, source: Path, *, in_place: bool) -> bool:
@@ -269,6 +274,16 @@ def _take_in(
         if progress is not None:
             progress(done, total)
 
+    earlier = read_manifest(folder)
+    replaced = [] if earlier is None else list(earlier.replaced)
+
+    def keep(name: str, entry: FileEntry | None, part: Path) -> None:
+        """Before a copy is replaced: keep it, unless the new one only goes on where it ended."""
+        copy = folder / _DATA / name
+        if entry is not None and copy.is_file() and not _goes_on(entry, part):
+            _set_aside(folder, copy, name)
+            replaced.append(name)
+
     with (folder / _JOURNAL_NAME).open("a", encoding="utf-8") as journal:
         if journal.tell():
             journal.write("\n")  # a kill may have cut the last line short
@@ -279,7 +294,10 @@ def _take_in(
             if entry is not None and _is_whole(entry, before, copy):
                 advance(entry.bytes)
             else:
-                granules = _hash(path, advance) if copy is None else _copy(path, copy, advance)
+                if copy is None:
+                    granules = _hash(path, advance)
+                else:
+                    granules = _copy(path, copy, advance, partial(keep, name, entry))
                 after = path.stat()
                 if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                     raise StillGrowing(
@@ -297,7 +315,8 @@ def _take_in(
     else:
         root = folder / _DATA if source.is_dir() else folder / _DATA / source.name
         _set_strangers_aside(folder, {entry.file for entry in entries})
-    manifest = Manifest(str(source), str(root), in_place, tuple(entries))
+    names = tuple(dict.fromkeys(replaced))
+    manifest = Manifest(str(source), str(root), in_place, tuple(entries), names)
     write_json(folder / MANIFEST_NAME, asdict(manifest))
     return manifest
 
@@ -373,7 +392,10 @@ def _hash(path: Path, advance: Callable[[int], None]) -> tuple[str, ...]:
     return tuple(digests)
 
 
-def _copy(path: Path, copy: Path, advance: Callable[[int], None]) -> tuple[str, ...]:
+def _copy(
+    path: Path, copy: Path, advance: Callable[[int], None], before: Callable[[Path], None]
+) -> tuple[str, ...]:
+    """Copy and read back; `before` is called with the whole copy just before it gets its name."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     part = copy.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     digests: list[str] = []
@@ -397,9 +419,30 @@ def _copy(path: Path, copy: Path, advance: Callable[[int], None]) -> tuple[str, 
         )
     stat = path.stat()
     os.utime(part, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    before(part)
     part.replace(copy)
     sync_folder(copy.parent)
     return tuple(digests)
+
+
+def _goes_on(entry: FileEntry, part: Path) -> bool:
+    """Whether a file begins with all that was taken in before: it has only grown."""
+    if part.stat().st_size < entry.bytes:
+        return False
+    with part.open("rb", buffering=0) as file:
+        for number, digest in enumerate(entry.granules):
+            n_bytes = min(GRANULE, entry.bytes - number * GRANULE)
+            piece = bytearray(n_bytes)
+            if _fill(file.fileno(), piece) != n_bytes or xxhash.xxh3_128_hexdigest(piece) != digest:
+                return False
+    return True
+
+
+def _set_aside(folder: Path, path: Path, name: str) -> None:
+    """Raw data is moved, never removed."""
+    target = folder / ASIDE_NAME / time.strftime("%Y%m%dT%H%M%S") / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(target)
 
 
 def _fill(file: int, buffer: bytearray) -> int:
@@ -418,11 +461,9 @@ def _remove_parts(folder: Path) -> None:
 
 
 def _set_strangers_aside(folder: Path, files: set[str]) -> None:
-    """Take out of the mirror what the source no longer has; raw data is moved, never removed."""
+    """Take out of the mirror what the source no longer has."""
     data = folder / _DATA
     for path in sorted(data.rglob("*")):
         name = path.relative_to(data).as_posix()
         if path.is_file() and name not in files:
-            target = folder / _ASIDE / f"{time.strftime('%Y%m%dT%H%M%S')}" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(target)
+            _set_aside(folder, path, name)

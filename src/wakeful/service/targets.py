@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from wakeful.config import Library
 from wakeful.io.channels_file import find_channels_file, label_stream
-from wakeful.io.mirror import Manifest, scans_folder
+from wakeful.io.mirror import ASIDE_NAME, Manifest, scans_folder
 from wakeful.io.recording import choose_stream, read_recording
 from wakeful.model.errors import BadChannels, BadRecording
 from wakeful.model.recording import Description, Stream
@@ -54,7 +54,23 @@ def prepare(
     return Prepared(
         Target(recording, stream, session, manifest, manifest_folder),
         description,
-        (*description.warnings, *stream_warnings, *channel_warnings, *session_warnings),
+        (
+            *_replaced(manifest, manifest_folder),
+            *description.warnings,
+            *stream_warnings,
+            *channel_warnings,
+            *session_warnings,
+        ),
+    )
+
+
+def _replaced(manifest: Manifest, folder: Path) -> tuple[str, ...]:
+    if not manifest.replaced:
+        return ()
+    names = ", ".join(manifest.replaced)
+    kept = folder / ASIDE_NAME
+    return (
+        f"the source has changed since it was first copied: {names}; earlier copies are in {kept}",
     )
 
 

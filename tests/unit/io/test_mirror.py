@@ -278,3 +278,27 @@ def test_after_any_kill_the_copy_ends_right_and_nothing_half_written_is_seen(tmp
     assert scrub(manifest) == ()
     assert len(manifest.files) == 12
     assert not list((folder / "data").glob(".*"))
+
+
+def test_a_changed_file_is_kept_apart_before_it_is_replaced(source, tmp_path):
+    folder = tmp_path / "in"
+    take_in(source, folder, in_place=False)
+    (source / "sub" / "b.ncs").write_bytes(b"HELLO and other bytes")
+    manifest = take_in(source, folder, in_place=False)
+    assert manifest.replaced == ("sub/b.ncs",)
+    kept = list((folder / mirror.ASIDE_NAME).rglob("b.ncs"))
+    assert [p.read_bytes() for p in kept] == [b"hello"]
+    assert (Path(manifest.root) / "sub" / "b.ncs").read_bytes() == b"HELLO and other bytes"
+    assert read_manifest(folder) == manifest
+    again = take_in(source, folder, in_place=False)
+    assert again.replaced == ("sub/b.ncs",)
+
+
+def test_a_file_that_has_only_grown_is_no_other_version(source, tmp_path):
+    folder = tmp_path / "in"
+    take_in(source, folder, in_place=False)
+    with (source / "a.ncs").open("ab") as file:
+        file.write(b"more")
+    manifest = take_in(source, folder, in_place=False)
+    assert manifest.replaced == ()
+    assert not (folder / mirror.ASIDE_NAME).exists()
