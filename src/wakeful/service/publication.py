@@ -42,6 +42,8 @@ REPORT_NAME = "report.html"
 SOURCE_NAME = "source.txt"
 """In each published folder: the recording it was made from."""
 SCORED = (State.AWAKE, State.NREM, State.REM)
+_PANELS = {"spectrogram", "band_power", "muscle", "hypnogram"}
+"""Figures that the day at a glance shows too."""
 _FIGURE_ORDER = ("day", "hypnogram", "spectrogram", "band_power", "muscle", "state_spectra")
 
 
@@ -248,6 +250,7 @@ def _report_figure(drawn: _Drawn, catalog: Catalog, session: Session) -> ReportF
         media_type="image/png",
         data=(drawn.receipt.folder / files["png"]).read_bytes(),
         key=drawn.receipt.key,
+        panel=drawn.name in _PANELS,
         files=tuple(f"figures/{drawn.file_stem}.{fmt}" for fmt in files),
     )
 

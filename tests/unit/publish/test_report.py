@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from html.parser import HTMLParser
 
+import pytest
+
 from wakeful.model.subject import LightSchedule, Session, Subject
 from wakeful.model.time import Accounting
 from wakeful.publish import Report, ReportFigure, ReportStep, ReportTable, render_report
@@ -92,6 +94,60 @@ def test_header_says_what_when_and_how_much() -> None:
     assert "quarantined 0 h 01 min 24 s" in text
     assert "outside" not in text
     assert "on 07:00, off 19:00" in text
+
+
+def test_facts_of_one_name_become_a_list() -> None:
+    facts = (("scoring", "by LFP <b>"), ("gaps", "none"), ("scoring", "no EMG"))
+    page = render_report(replace(REPORT, facts=facts)).decode()
+    assert page.count("<dt>scoring</dt>") == 1
+    assert "<li>by LFP &lt;b&gt;</li><li>no EMG</li>" in page
+    assert "<dt>gaps</dt><dd>none</dd>" in page
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "said"),
+    [
+        (0.0, "gap 0 s (0.0 %)"),
+        (0.0004, "gap <1 ms (<0.1 %)"),
+        (0.256, "gap 256 ms (<0.1 %)"),
+        (0.9996, "gap 1 s (<0.1 %)"),
+        (2.3456, "gap 2.35 s (<0.1 %)"),
+        (59.97, "gap 0 h 01 min 00 s (0.8 %)"),
+    ],
+)
+def test_a_short_gap_is_told_as_long_as_it_is(gap_s: float, said: str) -> None:
+    text = page_of(replace(REPORT, accounting=Accounting(7200.0, gap_s, 0.0, 0.0))).text
+    assert said in text
+    assert "quarantined" not in text
+    assert (">99.9 %" in text) == (0 < gap_s < 3)
+
+
+def test_panels_stand_folded_up_after_the_figures() -> None:
+    day = REPORT.figures[0]
+    lone = replace(day, title="Lone panel", panel=True, files=("figures/panel.png",))
+    page = render_report(replace(REPORT, figures=(lone, day))).decode()
+    assert page.index("Tue 2026-05-12.") < page.index("<details>") < page.index("Lone panel.")
+    assert page.index("Panels one by one") < page.index("Lone panel.")
+    assert page.index("Lone panel.") < page.index("</details>")
+    assert "wakeful verify &#39;figures/day 1.png&#39;" in page
+    assert "<details" not in render_report(REPORT).decode()
+    assert "<details open>" in render_report(replace(REPORT, figures=(lone,))).decode()
+    Page(page)
+
+
+def test_a_figure_is_shown_at_its_share_of_the_width() -> None:
+    from matplotlib.figure import Figure
+
+    from wakeful.figures import render
+
+    figure = Figure(figsize=(90 / 25.4, 1))
+    data = render(figure, "png", KEY)
+    page = page_of(replace(REPORT, figures=(replace(REPORT.figures[0], data=data),)))
+    image = next(a for tag, a in page.tags if tag == "img")
+    assert image["style"] == "--share: 0.5"
+    other = next(a for tag, a in page_of(REPORT).tags if tag == "img")
+    assert other["style"] == "--share: 1"
+    assert "min-width: calc(var(--share) * 44rem)" in render_report(REPORT).decode()
 
 
 def test_warnings_stand_before_the_figures() -> None:

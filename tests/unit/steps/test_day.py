@@ -39,7 +39,7 @@ def make_inputs(start: datetime | None, hours: int = 48) -> Inputs:
     state = np.tile(one, hours).astype(np.int8)
     state[5 * HOUR : 6 * HOUR] = State.NO_DATA
     rng = np.random.default_rng(1)
-    power = np.empty((len(state), 2, 3), np.float32)
+    power = np.full((len(state), 2, 3), np.nan, np.float32)
     for s, mean in MEAN_UV2.items():
         power[state == s] = mean * np.array([[1, 2, 3], [10, 20, 30]])
     power += rng.normal(0, 1e-3, power.shape).astype(np.float32)
