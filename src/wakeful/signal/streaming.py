@@ -27,8 +27,8 @@ from wakeful.signal.decimation import (
 )
 
 PIECE_SAMPLES = 960_000
-"""Raw samples of a channel read at a time, 2 MB: smaller pieces cost more in calls than they save in
-caches (64 channels: 66 ms a minute with a third of it, 53 ms with this)."""
+"""Raw samples of a channel read at a time, 2 MB: smaller pieces cost more in calls than they save
+in caches (`benchmarks/convert.py`)."""
 _LARGEST_OUTPUT = 4_000_000
 """Output samples of all channels held at a time."""
 
