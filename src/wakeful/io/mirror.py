@@ -2,7 +2,7 @@
 
 Either way every byte is read once, in granules of 16 MiB, and each granule's xxh3-128 stands in the
 manifest. A block's raw data is later named by the granules its records lie in, never by a whole
-file, so that an hour's name does not change when the file grows.
+file.
 
 A file is copied under a temporary name, read back, compared, renamed. A line in the journal says
 that it is whole; after a kill the next pass goes on with the first file that has no such line. The
@@ -158,13 +158,22 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def is_current(manifest: Manifest, source: Path, *, in_place: bool) -> bool:
-    """Whether the source is still what was taken in; a mirror outlives its source."""
+    """Whether the source is still what was taken in, and its copy is there.
+
+    A mirror outlives its source. A copy of which a file was moved away (because it was damaged) is
+    made whole again from the source, as long as that is there.
+    """
     if manifest.in_place != in_place:
         return False
     try:
         listing = _listing(source)
     except NoRecording:
         return not manifest.in_place
+    if not manifest.in_place:
+        root = Path(manifest.root)
+        base = root if root.is_dir() else root.parent
+        if not all((base / entry.file).is_file() for entry in manifest.files):
+            return False
     return listing == {f.file: (f.bytes, f.modified_ns) for f in manifest.files}
 
 

@@ -79,6 +79,7 @@ def score_label_free(
         scored, notes = _score(features, proposals, params)
     else:
         scored, notes = None, (_say_refusal(reasons),)
+    is_scored = scored is not None
     if scored is None:
         if muscle is not None and np.isfinite(features.emg).any():
             notes += ("if the EMG is faulty, leave its channel out in the channels file",)
@@ -92,7 +93,7 @@ def score_label_free(
         confidence=np.where(features.has_data, scored.confidence, np.nan).astype(np.float32),
         epoch_s=band_power.epoch_s,
         scorer=SCORER,
-        notes=notes + _describe_data(features, params),
+        notes=notes + _describe_data(features, params, is_scored=is_scored),
     )
 
 
@@ -154,10 +155,12 @@ def _decide(
     return _Scored(raw_state=raw_state, state=state, confidence=confidence)
 
 
-def _describe_data(features: Features, params: LabelFreeParams) -> tuple[str, ...]:
+def _describe_data(
+    features: Features, params: LabelFreeParams, *, is_scored: bool
+) -> tuple[str, ...]:
     notes = []
     duration_s = features.recorded_s
-    if duration_s < params.short_recording_s:
+    if is_scored and duration_s < params.short_recording_s:
         notes.append(
             f"only {duration_s / 60:.0f} min of data: thresholds rest on few bouts, are uncertain"
         )

@@ -302,3 +302,12 @@ def test_a_file_that_has_only_grown_is_no_other_version(source, tmp_path):
     manifest = take_in(source, folder, in_place=False)
     assert manifest.replaced == ()
     assert not (folder / mirror.ASIDE_NAME).exists()
+
+
+def test_a_copy_moved_away_is_made_again_from_the_source(source, tmp_path):
+    manifest = take_in(source, tmp_path / "in", in_place=False)
+    (Path(manifest.root) / "a.ncs").rename(tmp_path / "damaged.ncs")
+    assert not is_current(manifest, source, in_place=False)
+    again = take_in(source, tmp_path / "in", in_place=False)
+    assert is_current(again, source, in_place=False)
+    assert scrub(again) == ()
