@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wakeful.catalog import Catalog
 from wakeful.config import Library
+from wakeful.io.atomic import storable_text
 from wakeful.io.store import Receipt, Store
 from wakeful.model.epochs import BandPower, Hypnogram, State
 from wakeful.model.recording import Stream
@@ -129,7 +130,7 @@ def publish_row(
         software={"wakeful": code_version(), **library_versions()},
     )
     files[REPORT_NAME] = render_report(report)
-    files[SOURCE_NAME] = f"{storable_path(request.recording)}\n".encode()
+    files[SOURCE_NAME] = f"{storable_text(str(request.recording))}\n".encode()
     published = publish_files(
         library.published,
         session.subject.identifier,
@@ -139,11 +140,6 @@ def publish_row(
     return Publication(published.folder / REPORT_NAME, published, warnings)
 
 
-def storable_path(path: Path) -> str:
-    """A path as text that can be written, whatever bytes its name is made of."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def folder_name(library: Library, request: Request, session: Session) -> str:
     """The session's name, and what sets the row apart from another row.
 
@@ -151,7 +147,7 @@ def folder_name(library: Library, request: Request, session: Session) -> str:
     gets a few characters of its path's hash. Who a folder belongs to stands in it.
     """
     name = _plain_folder_name(request, session)
-    source = storable_path(request.recording)
+    source = storable_text(str(request.recording))
     owner = library.published / session.subject.identifier / name / SOURCE_NAME
     if not owner.is_file() or owner.read_text(encoding="utf-8").rstrip("\n") == source:
         return name

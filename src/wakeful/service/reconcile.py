@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.executors.interface import Executor
-from wakeful.io.atomic import sweep_temporaries
+from wakeful.io.atomic import storable_text, sweep_temporaries
 from wakeful.io.codec import to_plain
 from wakeful.io.mirror import (
     MANIFEST_NAME,
@@ -45,7 +45,6 @@ from wakeful.service.work import (
     make_update,
     make_view,
     name_source,
-    storable,
     summarise,
 )
 from wakeful.sheet.interface import Sheet, SheetRow, Status, StatusUpdate
@@ -78,7 +77,6 @@ class Service:
         self._catalog = catalog
         self._store = Store(library.results)
         self._works: dict[str, Work] = {}
-        self._intakes: dict[Path, str] = {}
         self._swept = -_SWEEP_EVERY_S
         self._manifests: dict[Path, tuple[tuple[int, int], Manifest | None]] = {}
         config = library.config.executor
@@ -216,11 +214,6 @@ class Service:
         if state is DriveState.DONE:
             # Its manifest does not fit any more: the source changed while it was copied.
             self._driver.forget(name)
-        earlier = self._intakes.setdefault(folder, name)
-        if earlier != name and self._driver.state(earlier)[0] is DriveState.RUNNING:
-            work.status, work.message = Status.TRANSFERRING, "waiting for an earlier copy to end"
-            return False
-        self._intakes[folder] = name
         self._begin(work, RunState.TRANSFERRING)
         self._driver.start(
             name,
@@ -377,7 +370,7 @@ class Service:
         work.end(Status.DONE_WITH_WARNINGS if warnings else Status.DONE, " | ".join(warnings))
         if self._ledger.run(work.run_id).state is not RunState.DONE:
             self._begin(work, RunState.PUBLISHING)
-            self._ledger.set_run(work.run_id, RunState.DONE, storable(work.message))
+            self._ledger.set_run(work.run_id, RunState.DONE, storable_text(work.message))
 
     def _begin(self, work: Work, state: RunState) -> None:
         if work.started is None:
@@ -393,7 +386,7 @@ class Service:
         message = name_source(str(error), work.manifest)
         work.end(Status.FAILED if planned else Status.NEEDS_ATTENTION, message)
         self._begin(work, RunState.RUNNING)
-        self._ledger.set_run(work.run_id, RunState.FAILED, storable(work.message))
+        self._ledger.set_run(work.run_id, RunState.FAILED, storable_text(work.message))
 
     def _clock(self, moment: datetime) -> str:
         zone = ZoneInfo(self._library.config.lab.time_zone)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from wakeful.io.atomic import storable_text
 from wakeful.io.mirror import Manifest, source_files
 from wakeful.model.errors import NoRecording, WakefulError
 from wakeful.pipeline.plan import Job, Plan
@@ -133,11 +134,11 @@ def make_update(row: SheetRow, work: Work, clock: Callable[[datetime], str]) -> 
     return StatusUpdate(
         identifier=row.identifier,
         status=work.status,
-        progress=storable(work.progress),
+        progress=storable_text(work.progress),
         started=row.started if keep else started,
         finished=row.finished if keep else finished,
-        link=storable(work.link),
-        message=storable(work.message),
+        link=storable_text(work.link),
+        message=storable_text(work.message),
     )
 
 
@@ -153,7 +154,7 @@ def make_idle_update(row: SheetRow, checked: CheckedRow | None) -> StatusUpdate:
         started=row.started,
         finished=row.finished,
         link=row.link,
-        message="tick run when the row is complete" if error is None else storable(str(error)),
+        message="tick run when the row is complete" if error is None else storable_text(str(error)),
     )
 
 
@@ -173,11 +174,6 @@ def name_source(text: str, manifest: Manifest | None) -> str:
     text = text.replace(str(root), str(source))
     is_file = any(entry.file == root.name for entry in manifest.files)
     return text.replace(str(root.parent), str(source.parent)) if is_file else text
-
-
-def storable(text: str) -> str:
-    """Text that any database takes: file names need not be UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def fault(error: Exception) -> WakefulError:

@@ -15,7 +15,6 @@ from wakeful.service.work import (
     make_update,
     name_source,
     signature_of,
-    storable,
     summarise,
 )
 from wakeful.sheet.interface import SheetRow, Status
@@ -102,10 +101,6 @@ def test_messages_speak_of_the_source_not_of_the_mirror():
     folder = Manifest("/data/M1", "/lib/raw/M1-ab/data", False, ())
     assert name_source("/lib/raw/M1-ab/data/a.ncs: bad", folder) == "/data/M1/a.ncs: bad"
     assert name_source("x", None) == "x"
-
-
-def test_any_text_can_be_stored():
-    assert storable("a\udcff") == "a\\udcff"
 
 
 def test_one_reason_is_said_once():
