@@ -73,6 +73,8 @@ class Manifest:
     files: tuple[FileEntry, ...]
     replaced: tuple[str, ...] = ()
     """Files that were other bytes when they were first taken in; those copies are kept apart."""
+    complete: bool = True
+    """Whether the source had ended: False while only the verified beginning of it is here."""
 
     @property
     def n_bytes(self) -> int:
@@ -154,7 +156,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     tree = json.loads(path.read_text(encoding="utf-8"))
     files = tuple(FileEntry(**{**f, "granules": tuple(f["granules"])}) for f in tree["files"])
     replaced = tuple(tree.get("replaced", ()))
-    return Manifest(tree["source"], tree["root"], tree["in_place"], files, replaced)
+    complete = bool(tree.get("complete", True))
+    return Manifest(tree["source"], tree["root"], tree["in_place"], files, replaced, complete)
 
 
 def is_current(manifest: Manifest, source: Path, *, in_place: bool) -> bool:

@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from wakeful.io.registry import READERS, Found, Reader
-from wakeful.model.errors import AmbiguousStream, BadRecording, NoRecording
+from wakeful.io.registry import READERS, Found, Growth, Reader
+from wakeful.model.errors import AmbiguousStream, BadRecording, NoRecording, StillGrowing
 from wakeful.model.recording import Description, Recording, Stream
 
 _READER_MODULES = ("neuralynx", "openephys", "neo_readers", "edf", "binary_csv")
@@ -23,7 +23,9 @@ _MAX_LOOKED_AT = 2000
 """Files looked at in sub-folders when nothing was found, only to say what there is."""
 
 
-def read_recording(path: Path, scans: Path | None = None) -> Recording:
+def read_recording(
+    path: Path, scans: Path | None = None, growth: Growth | None = None
+) -> Recording:
     """Find out the format of a file or folder, and open it; no samples are read.
 
     Parameters
@@ -31,6 +33,7 @@ def read_recording(path: Path, scans: Path | None = None) -> Recording:
     path : a recording's folder, or one file of it
     scans : a folder in which to remember where records and gaps lie, so that a large recording
         need not be read through again by the next process; nothing is remembered where None
+    growth : how much of each file may be used, where it is still being written
 
     Raises
     ------
@@ -38,9 +41,17 @@ def read_recording(path: Path, scans: Path | None = None) -> Recording:
         There is nothing at `path`, or nothing that can be read; says what was found.
     BadRecording
         It can't be read as it is (several formats in one folder, damaged files).
+    StillGrowing
+        More is being written, and the format can only be read when it is whole.
     """
     reader, found = recognise(path)
-    return reader.open(replace(found, scans=scans))
+    if growth is not None and not reader.follows:
+        raise StillGrowing(
+            f"{reader.title} can't be read while it is being written",
+            where=str(path),
+            remedy="it is read once the recording has ended",
+        )
+    return reader.open(replace(found, scans=scans, growth=growth))
 
 
 def recognise(path: Path) -> tuple[Reader, Found]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from wakeful.model.arrays import ArraySource, Samples, find_span
 from wakeful.model.errors import BadRecording, TruncatedFile
+from wakeful.model.events import EventSeries, VideoTrack
 from wakeful.model.recording import ByteRange, Description, Stream
 from wakeful.model.subject import Channel
 from wakeful.model.time import Interval, Span, cut_spans
@@ -408,6 +409,14 @@ class FileRecording:
             for path, ranges in wanted.items()
             for start, stop in _join_ranges(ranges)
         )
+
+    def read_events(self) -> tuple[EventSeries, ...]:
+        """See `Recording.read_events`."""
+        return ()
+
+    def read_tracks(self) -> tuple[VideoTrack, ...]:
+        """See `Recording.read_tracks`."""
+        return ()
 
 
 def _join_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

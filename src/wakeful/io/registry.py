@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,15 @@ from wakeful.model.recording import Recording
 
 Sniff = Callable[[tuple[Path, ...]], tuple[Path, ...]]
 """Files of one folder (or one file) -> those that are samples of the format."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How much of each file of a recording may be used while more is being written."""
+
+    n_bytes: Mapping[str, int]
+    """File, relative to the recording's folder -> bytes from its start that are verified; nothing
+    behind them is ever looked at. Files that are not listed do not exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +34,9 @@ class Found:
     """Its other files, left aside."""
     scans: Path | None = None
     """A folder to remember in what reading through whole files has shown; None for nowhere."""
+    growth: Growth | None = None
+    """How far the files may be read, while they are still being written; None where they are
+    whole."""
 
     @property
     def folder(self) -> Path:
@@ -62,19 +74,26 @@ class Reader:
     """For people: "Neuralynx (.ncs)"."""
     sniff: Sniff
     open: Open
+    follows: bool = False
+    """Whether it can read a recording that is still being written (`Found.growth`)."""
 
 
 READERS: dict[str, Reader] = {}
 """By name, in the order in which they were registered."""
 
 
-def reader(*, name: str, title: str, sniff: Sniff) -> Callable[[Open], Open]:
-    """Register the decorated function as the one that opens a format."""
+def reader(*, name: str, title: str, sniff: Sniff, follows: bool = False) -> Callable[[Open], Open]:
+    """Register the decorated function as the one that opens a format.
+
+    Parameters
+    ----------
+    follows : it can read a recording that is still being written
+    """
 
     def register(function: Open) -> Open:
         if name in READERS and READERS[name].open.__module__ != function.__module__:
             raise ValueError(f"two readers are called {name!r}")
-        READERS[name] = Reader(name=name, title=title, sniff=sniff, open=function)
+        READERS[name] = Reader(name=name, title=title, sniff=sniff, open=function, follows=follows)
         return function
 
     return register

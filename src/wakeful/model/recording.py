@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from wakeful.model.arrays import ArraySource
+from wakeful.model.events import EventSeries, VideoTrack
 from wakeful.model.subject import Channel
 from wakeful.model.time import Interval, Quarantine, Span
 
@@ -25,6 +27,11 @@ class Stream:
     quarantined: tuple[Quarantine, ...] = ()
     files: tuple[str, ...] = ()
     """Paths relative to the recording's folder that hold its samples."""
+    growing: bool = False
+    """Whether more is still being written."""
+    settled_s: float = math.inf
+    """Spans, rates and quarantined stretches before this are final: what is written later changes
+    none of them. Infinite where nothing more comes."""
 
     @property
     def duration_s(self) -> float:
@@ -90,4 +97,12 @@ class Recording(Protocol):
 
         Where a format does not let this be known, the whole files.
         """
+        ...
+
+    def read_events(self) -> tuple[EventSeries, ...]:
+        """Events and pulses, on the time of the samples; empty where the format has none."""
+        ...
+
+    def read_tracks(self) -> tuple[VideoTrack, ...]:
+        """Positions that the acquisition's own video tracker wrote; empty where there are none."""
         ...
