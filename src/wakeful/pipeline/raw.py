@@ -32,13 +32,13 @@ class Raw:
     source: ArraySource
     manifest: Manifest
 
-    def name(self, interval: Interval, halo_s: float, session: Interval) -> str:
+    def name(self, interval: Interval, halo_s: float) -> str:
         """Key of the raw data that a computation of `interval` reads."""
-        return name_raw(self.recording, self.stream, self.manifest, interval, halo_s, session)
+        return name_raw(self.recording, self.stream, self.manifest, interval, halo_s)
 
-    def check(self, interval: Interval, halo_s: float, session: Interval) -> None:
+    def check(self, interval: Interval, halo_s: float) -> None:
         """See `check_bytes`."""
-        wide = interval.widen(halo_s, halo_s).intersect(session)
+        wide = _with_halo(interval, halo_s)
         check_bytes(self.manifest, self.recording.byte_ranges(self.stream.name, wide))
 
 
@@ -48,18 +48,22 @@ def name_raw(
     manifest: Manifest,
     interval: Interval,
     halo_s: float,
-    session: Interval,
 ) -> str:
     """Key of the raw data that a computation of `interval` with a halo reads.
+
+    The halo is not cut at the end of the session: there may be no end yet.
 
     Parameters
     ----------
     stream : with the channels file applied; its name is the recording's
-    session : from its first sample to its end
     """
-    wide = interval.widen(halo_s, halo_s).intersect(session)
+    wide = _with_halo(interval, halo_s)
     ranges = recording.byte_ranges(stream.name, wide)
     return raw_key(recording.description.format, stream, wide, ranges, manifest)
+
+
+def _with_halo(interval: Interval, halo_s: float) -> Interval:
+    return Interval(max(0.0, interval.start_s - halo_s), interval.stop_s + halo_s)
 
 
 def open_raw(reference: RecordingReference) -> Raw:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,6 +71,7 @@ def make_target() -> Callable[..., Target]:
         start: datetime | None = datetime(2026, 3, 1, 22, 58, tzinfo=UTC),
         region: str = "CA1",
         name: str = "toy",
+        goes_on: bool = False,
     ) -> Target:
         recording = ToyRecording(duration_s, region)
         session = Session(
@@ -79,7 +81,9 @@ def make_target() -> Callable[..., Target]:
             duration_s=duration_s,
             block_s=block_s,
         )
-        return Target(recording, recording.stream, session, recording.manifest(), Path("/toy"))
+        horizon_s = duration_s if goes_on else math.inf
+        manifest = recording.manifest()
+        return Target(recording, recording.stream, session, manifest, Path("/toy"), horizon_s)
 
     return make
 
