@@ -65,8 +65,13 @@ class Work(_Section):
     transfer: Literal["mirror", "in-place"] = Field(
         "mirror", description="Copy raw data into the library, or hash it where it is"
     )
+    follow: bool = Field(
+        True,
+        description="Analyse the hours that are complete while a recording still goes on (formats "
+        "that can be read meanwhile: see the formats)",
+    )
     settle_s: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="A recording younger than this is taken to be still growing, seconds"
+        30.0, description="A recording written to more recently than this still goes on, seconds"
     )
 
     @model_validator(mode="after")

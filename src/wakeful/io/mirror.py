@@ -28,6 +28,7 @@ import xxhash
 from wakeful.io.atomic import sync_folder, write_json
 from wakeful.io.companions import companions
 from wakeful.io.holding import HeldElsewhere, hold
+from wakeful.io.registry import Growth
 from wakeful.model.errors import BadRecording, NoRecording, StillGrowing
 from wakeful.model.recording import ByteRange
 
@@ -158,6 +159,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     replaced = tuple(tree.get("replaced", ()))
     complete = bool(tree.get("complete", True))
     return Manifest(tree["source"], tree["root"], tree["in_place"], files, replaced, complete)
+
+
+def growth_of(manifest: Manifest) -> Growth | None:
+    """How far the files may be read; None where the recording is whole."""
+    if manifest.complete:
+        return None
+    return Growth({entry.file: entry.bytes for entry in manifest.files})
 
 
 def is_current(manifest: Manifest, source: Path, *, in_place: bool) -> bool:

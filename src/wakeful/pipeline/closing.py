@@ -1,11 +1,10 @@
 """What of a session that still goes on can be computed once and for all.
 
 A block is closed when nothing that is recorded later can change its results: when its end and all
-that a step looks at behind it are settled. Days and the whole session are summed up before their end
-as well, so that somebody who looks in the morning finds figures; such summaries are provisional.
-They are made whenever a local day has ended and, before the first one has, whenever the closed time
-has doubled. So the work of all summaries together stays within twice that of the last one and one a
-day, however long the session.
+that a step looks at behind it are settled. Days and the whole session are summed up before their
+end as well, so that somebody who looks in the morning finds figures; such summaries are
+provisional. They are made whenever a local day has ended and, before the first one has, whenever
+the closed time has doubled: a handful on the first day, one on each day after it.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 import xxhash
 
 from wakeful.io.channels_file import LabelledSource
-from wakeful.io.mirror import GRANULE, Manifest, read_manifest, scans_folder
+from wakeful.io.mirror import GRANULE, Manifest, growth_of, read_manifest, scans_folder
 from wakeful.io.recording import read_recording
 from wakeful.model.arrays import ArraySource
 from wakeful.model.errors import BadRecording
@@ -79,7 +79,9 @@ def open_raw(reference: RecordingReference) -> Raw:
     if manifest is None:
         raise BadRecording("was never taken in completely", where=str(folder), remedy=_AGAIN)
     _check_files(manifest)
-    recording = read_recording(Path(manifest.root), scans=scans_folder(folder))
+    recording = read_recording(
+        Path(manifest.root), scans=scans_folder(folder), growth=growth_of(manifest)
+    )
     stream = _find_stream(recording, reference, manifest.root)
     rows = {channel.name: i for i, channel in enumerate(stream.channels)}
     chosen = [rows[channel.name] for channel in reference.channels]
@@ -133,8 +135,9 @@ def _check_files(manifest: Manifest) -> None:
             stat = (base / entry.file).stat()
         except FileNotFoundError:
             raise BadRecording("is gone", where=str(base / entry.file), remedy=_AGAIN) from None
-        changed = stat.st_size != entry.bytes
-        if manifest.in_place:
+        # Of a file that grows only the beginning is vouched for.
+        changed = stat.st_size != entry.bytes if manifest.complete else stat.st_size < entry.bytes
+        if manifest.in_place and manifest.complete:
             changed = changed or stat.st_mtime_ns != entry.modified_ns
         if changed:
             raise BadRecording(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from wakeful.config import Library
 from wakeful.io.channels_file import find_channels_file, label_stream
-from wakeful.io.mirror import ASIDE_NAME, Manifest, scans_folder
+from wakeful.io.mirror import ASIDE_NAME, Manifest, growth_of, scans_folder
 from wakeful.io.recording import choose_stream, read_recording
 from wakeful.model.errors import BadChannels, BadRecording
 from wakeful.model.recording import Description, Stream
@@ -40,7 +41,8 @@ def prepare(
         The channels file does not fit.
     """
     root = Path(manifest.root)
-    recording = read_recording(root, scans=scans_folder(manifest_folder))
+    growth = growth_of(manifest)
+    recording = read_recording(root, scans=scans_folder(manifest_folder), growth=growth)
     description = recording.description
     stream, stream_warnings = choose_stream(description, request.stream)
     stream, channel_warnings = _with_channels(description, stream, request, root)
@@ -52,7 +54,14 @@ def prepare(
             remedy="check the recording with `wakeful inspect`",
         )
     return Prepared(
-        Target(recording, stream, session, manifest, manifest_folder),
+        Target(
+            recording,
+            stream,
+            session,
+            manifest,
+            manifest_folder,
+            horizon_s=stream.settled_s if growth is not None else math.inf,
+        ),
         description,
         (
             *_replaced(manifest, manifest_folder),
