@@ -251,13 +251,13 @@ def _scrub(folder: Path, as_json: bool) -> None:
         if manifest is None:
             continue
         damage = scrub(manifest)
-        found[manifest.source] = list(damage)
+        found[manifest.source] = [str(one) for one in damage]
         if not as_json:
             verdict = "[red]damaged[/]" if damage else "[green]as it was taken in[/]"
             size = f"{manifest.n_bytes / 1e6:,.1f} MB"
             console.print(f"{escape(manifest.source)} ({size}): {verdict}", highlight=False)
             for line in damage:
-                console.print(f"    {escape(line)}", highlight=False)
+                console.print(f"    {escape(str(line))}", highlight=False)
     if as_json:
         print_json(found)
     elif not found:
