@@ -27,8 +27,8 @@ from wakeful.executors.interface import (
 )
 from wakeful.executors.local import LocalExecutor
 from wakeful.executors.worker import main
-from wakeful.io.mirror import intake
 from wakeful.io.holding import hold, is_held
+from wakeful.io.mirror import intake
 
 
 def wait_for(executor: LocalExecutor, folder: Path, timeout_s: float = 60.0):

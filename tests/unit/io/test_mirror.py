@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wakeful.io.mirror import intake, passes
 from wakeful.io.holding import hold
 from wakeful.io.mirror import (
     ASIDE_NAME,
@@ -18,8 +17,10 @@ from wakeful.io.mirror import (
     Damage,
     TakenInElsewhere,
     check_settled,
+    intake,
     intake_folder,
     is_current,
+    passes,
     read_manifest,
     scrub,
     source_files,

@@ -72,6 +72,7 @@ class Journal:
         self.new_heads: list[str] = []
         """Files whose header was taken anew."""
         self._path = path
+        self._has_layout = False
         is_new = not path.exists()
         for line in [] if is_new else path.read_bytes().splitlines():
             try:
@@ -82,7 +83,7 @@ class Journal:
         self._file = path.open("ab")
         if self._file.tell():
             self._file.write(b"\n")  # a kill may have cut the last line short
-        else:
+        if not self._has_layout:
             self._write([{"layout": LAYOUT}])
         if is_new:
             sync_folder(path.parent)
@@ -134,7 +135,8 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def _apply(self, tree: Mapping[str, Any]) -> None:
-        if "file" not in tree:
+        if "layout" in tree:
+            self._has_layout = True
             return
         name = tree["file"]
         if "dropped" in tree:

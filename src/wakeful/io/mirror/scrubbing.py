@@ -133,17 +133,23 @@ def repair(
             entry, path = entries[damage.file], manifest.base / damage.file
             if damage.what == "longer":
                 _cut_off(path, entry.bytes, aside_path(folder, entry.file + TAIL_SUFFIX))
-                continue
-            if damage.what == "missing" and entry.bytes == 0:
+            elif damage.what == "missing" and entry.bytes == 0:
                 path.touch()
-            origin = base_of(source) / damage.file
-            for number in pieces_of(damage.start, damage.stop):
-                start, stop = piece_bounds(number, entry.bytes)
-                if damage.what == "blake3" or not _fetch(origin, path, entry, number):
-                    left.append(Damage(entry.file, start, stop, damage.what))
+            else:
+                left += _fetch_all(base_of(source) / damage.file, path, entry, damage)
             if path.is_file():
                 os.utime(path, ns=(path.stat().st_atime_ns, entry.modified_ns))
     return tuple(left)
+
+
+def _fetch_all(origin: Path, path: Path, entry: FileEntry, damage: Damage) -> list[Damage]:
+    """Fetch every piece that is damaged; returns those that the source does not have."""
+    left: list[Damage] = []
+    for number in pieces_of(damage.start, damage.stop):
+        start, stop = piece_bounds(number, entry.bytes)
+        if damage.what == "blake3" or not _fetch(origin, path, entry, number):
+            left.append(Damage(entry.file, start, stop, damage.what))
+    return left
 
 
 def _cut_off(path: Path, n_bytes: int, tail: Path) -> None:
