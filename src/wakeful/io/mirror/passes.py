@@ -86,7 +86,7 @@ class Pass:
         self._paths = {p.relative_to(self._base).as_posix(): p for p in source_files(source)}
         self._stats = {name: path.stat() for name, path in self._paths.items()}
         self._earlier = read_manifest(folder)
-        self._deleted = deleted_files(folder) - set(self._paths)
+        self._deleted = self._find_deleted()
         self._held_back = self._find_held_back()
         self._to_seal: list[str] = []
         self._new_heads: list[str] = []
@@ -97,6 +97,15 @@ class Pass:
     def _stamp(self, name: str) -> tuple[int, int]:
         stat = self._stats[name]
         return stat.st_size, stat.st_mtime_ns
+
+    def _find_deleted(self) -> set[str]:
+        """Files that Wakeful deleted at the source: they are still part of the recording.
+
+        Not where there is anything new at the source: that is another recording then.
+        """
+        if any(self._known(name).whole != self._stamp(name) for name in self._paths):
+            return set()
+        return deleted_files(self._folder) - set(self._paths)
 
     def _find_held_back(self) -> set[str]:
         """New files that have to wait, lest there seem to be a gap.
@@ -126,7 +135,7 @@ class Pass:
         self._to_seal, self._new_heads = [], []
         tasks = [t for name in self._paths if (t := self._decide(name)) is not None]
         if not self._in_place:
-            _check_room(self._folder, sum(task.stop - task.start for task in tasks))
+            check_room(self._folder, sum(task.stop - task.start for task in tasks))
         to_read = {t.name: t.stop for t in tasks if t.to_end and not t.by_streaming}
         wanted = {task.name: task for task in tasks}
         here = {name: self._known(name).stop for name in self._paths}
@@ -467,7 +476,14 @@ def _written(path: Path, start: int, size: int) -> int:
             return size  # a disk that can't tell
 
 
-def _check_room(folder: Path, needed: int) -> None:
+def check_room(folder: Path, needed: int) -> None:
+    """Refuse to begin what would fill the disk.
+
+    Raises
+    ------
+    BadRecording
+        There is no room for `needed` bytes.
+    """
     free = shutil.disk_usage(folder).free
     if free < needed + _SPARE_BYTES:
         raise BadRecording(
