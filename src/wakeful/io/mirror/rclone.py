@@ -150,7 +150,7 @@ class Rclone:
             extra += ["--bwlimit", f"{max(1, round(self.bandwidth_mb_per_s * 1e6))}B"]
         self._run(
             source if is_remote(source) else target,
-            ["copy", *_VISIBLE, *extra, source, target],
+            ["copy", "--no-update-dir-modtime", *_VISIBLE, *extra, source, target],
             progress,
         )
 
