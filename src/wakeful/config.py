@@ -73,6 +73,19 @@ class Work(_Section):
     settle_s: Annotated[float, Field(ge=0)] = Field(
         30.0, description="A recording written to more recently than this still goes on, seconds"
     )
+    finished_marker: str = Field(
+        "",
+        description="Pattern of the name of a file that the acquisition leaves when a recording "
+        "has ended, e.g. `*.done`; until it is there the recording counts as growing",
+    )
+    bandwidth_mb_per_s: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Sources are read no faster, megabytes per second; 0 for no limit"
+    )
+    rclone_config: Path | None = Field(
+        None,
+        description="rclone's configuration with the remotes; without it rclone looks where it "
+        "always does (also in RCLONE_CONFIG)",
+    )
 
     @model_validator(mode="after")
     def _whole_epochs(self) -> Self:

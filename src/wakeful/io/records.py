@@ -390,20 +390,21 @@ class FileRecording:
         return RecordSource(found.channels, found.spans, self._records[stream])
 
     def byte_ranges(self, stream: str, interval: Interval) -> tuple[ByteRange, ...]:
-        """See `Recording.byte_ranges`: headers and the exact records, with no margin."""
+        """See `Recording.byte_ranges`: the exact records, with no margin.
+
+        Headers are left out. What they say joins keys as channels, rates and spans, and an
+        acquisition may write them anew when it closes a file.
+        """
         found = find_stream(self.description, stream)
         wanted: dict[Path, list[tuple[int, int]]] = {}
         parts = cut_spans(found.spans, interval)
         for records in self._records[stream]:
             layout = records.layout
-            for path in records.files:
-                ranges = wanted.setdefault(path, [])
-                if layout.header_bytes:
-                    ranges.append((0, layout.header_bytes))
             for span in parts:
                 for file, start, stop in records.record_ranges(span.first_sample, span.n_samples):
                     base, size = layout.header_bytes, layout.record_bytes
-                    wanted[records.files[file]].append((base + start * size, base + stop * size))
+                    ranges = wanted.setdefault(records.files[file], [])
+                    ranges.append((base + start * size, base + stop * size))
         return tuple(
             ByteRange(path.relative_to(self._folder).as_posix(), start, stop)
             for path, ranges in wanted.items()

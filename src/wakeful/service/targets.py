@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from wakeful.config import Library
 from wakeful.io.channels_file import find_channels_file, label_stream
-from wakeful.io.mirror import ASIDE_NAME, Manifest, growth_of, scans_folder
+from wakeful.io.mirror import ASIDE_NAME, Manifest, scans_folder
 from wakeful.io.recording import choose_stream, read_recording
 from wakeful.model.errors import BadChannels, BadRecording
 from wakeful.model.recording import Description, Stream
@@ -41,8 +41,7 @@ def prepare(
         The channels file does not fit.
     """
     root = Path(manifest.root)
-    growth = growth_of(manifest)
-    recording = read_recording(root, scans=scans_folder(manifest_folder), growth=growth)
+    recording = read_recording(root, scans_folder(manifest_folder), manifest.growth)
     description = recording.description
     stream, stream_warnings = choose_stream(description, request.stream)
     stream, channel_warnings = _with_channels(description, stream, request, root)
@@ -60,7 +59,7 @@ def prepare(
             session,
             manifest,
             manifest_folder,
-            horizon_s=stream.settled_s if growth is not None else math.inf,
+            horizon_s=math.inf if manifest.complete else stream.settled_s,
         ),
         description,
         (

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from wakeful.catalog import Catalog
-from wakeful.io.mirror import GRANULE, FileEntry, Manifest
+from wakeful.io.mirror import GRANULE, FileEntry, Manifest, piece_bounds, pieces_of
 from wakeful.model.arrays import ArraySource, MemorySource
 from wakeful.model.epochs import PER_ROW, Floats, Rows
 from wakeful.model.recording import ByteRange, Description, Stream
@@ -55,8 +55,8 @@ class ToyRecording:
         return (ByteRange("a.toy", int(interval.start_s * BYTES_PER_S), stop),)
 
     def manifest(self) -> Manifest:
-        whole, rest = divmod(self.n_bytes, GRANULE)
-        granules = [f"whole{i}" for i in range(whole)] + ([f"part{rest}"] if rest else [])
+        pieces = pieces_of(0, self.n_bytes)
+        granules = [f"{i} to {piece_bounds(i, self.n_bytes)[1]}" for i in pieces]
         return Manifest(
             "/toy", "/toy", True, (FileEntry("a.toy", self.n_bytes, 0, tuple(granules)),)
         )
