@@ -13,16 +13,17 @@ from wakeful.config import Library
 from wakeful.io.mirror import (
     GRANULE,
     MANIFEST_NAME,
+    Ending,
     Manifest,
-    check_settled,
     intake_folder,
     is_current,
+    look_at,
     read_manifest,
     source_files,
 )
 from wakeful.io.recording import recognise
 from wakeful.ledger import RunState
-from wakeful.model.errors import StillGrowing, WakefulError
+from wakeful.model.errors import WakefulError
 from wakeful.pipeline.keys import digest
 from wakeful.service.driver import Driver, DriveState
 from wakeful.service.work import Work
@@ -72,8 +73,7 @@ class Intake:
         reader, _ = recognise(source)  # before terabytes are copied that nothing can read
         reason = self._why_growing(source)
         follow = reader.follows and self._library.config.work.follow
-        if reason and (not follow or whole):
-            # What was whole once and is written to again is left alone until it has settled.
+        if reason and not follow:
             work.growing = True
             work.status, work.message = Status.WAITING, reason
             return False
@@ -82,6 +82,8 @@ class Intake:
             self._transfer(work, source, folder, following=bool(reason))
         elif manifest is None:
             work.status, work.message = Status.WAITING, reason
+        elif whole:  # it had ended, and goes on again
+            work.status, work.message = Status.FOLLOWING, reason
         if manifest is None or whole:
             return False
         return self._hand_over(work, manifest)
@@ -95,13 +97,14 @@ class Intake:
         return True
 
     def _why_growing(self, source: Path) -> str:
-        try:
-            check_settled(source, self._library.config.work.settle_s)
-        except StillGrowing as error:
-            return str(error)
-        return ""
+        work = self._library.config.work
+        look = look_at(source, Ending(settle_s=work.settle_s, marker=work.finished_marker))
+        if look.ended:
+            return ""
+        return f"{look.why}: it is still being recorded or copied"
 
     def _transfer(self, work: Work, source: Path, folder: Path, *, following: bool) -> None:
+        config = self._library.config.work
         name = f"intake-{folder.name[-8:]}-{_stamp(source, following)[:12]}"
         state, message, fraction = self._driver.state(name)
         if state is DriveState.FAILED:
@@ -119,6 +122,9 @@ class Intake:
                 "folder": str(folder),
                 "in_place": self._in_place,
                 "following": following,
+                "settle_s": config.settle_s,
+                "finished_marker": config.finished_marker,
+                "bandwidth_mb_per_s": config.bandwidth_mb_per_s,
             },
             work.run_id,
             (),
