@@ -18,7 +18,7 @@ class Stream:
     """Channels of one recording that share a rate and a pattern of gaps."""
 
     name: str
-    """Unique in the recording, made from what is there: e.g. "2000Hz-5ch", "2000Hz-2ch-3gaps"."""
+    """Unique in the recording, made from what is there: e.g. "2000Hz-5ch", "2000Hz-5ch-2"."""
     rate_hz: float
     """Nominal."""
     channels: tuple[Channel, ...]
