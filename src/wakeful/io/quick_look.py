@@ -28,7 +28,8 @@ SUSPICIOUS_TICKS = 2.0
 """Two heads this much further apart or nearer than at the rate before are looked between: a third
 of what makes a gap, so that a slow change of the rate can't hide one."""
 
-_STRIDES_AT_ONCE = 512
+_STRIDES_AT_ONCE = (8, 512)
+"""Strides read ahead after one that did not fit, and at most: twice as many each time."""
 
 
 class QuickLook:
@@ -53,6 +54,7 @@ class QuickLook:
         self._per = heads.layout.samples_per_record
         self._limit = SUSPICIOUS_SAMPLES * clock.period_ticks + SUSPICIOUS_TICKS
         self.period_ticks = period_ticks
+        self._ahead = _STRIDES_AT_ONCE[0]
 
     def take(self, n_records: int) -> None:
         """Take in all records of the file up to a number.
@@ -87,13 +89,15 @@ class QuickLook:
             self.period_ticks = (longest.last_tick - longest.first_tick) / n_samples
 
     def _stride(self, n_records: int) -> None:
-        """Go on in strides until one does not fit, or the file ends."""
+        """Go on in strides, and look closer where one does not fit."""
         first = self._finder.n_records - 1
-        knots = list(range(first + STRIDE, n_records, STRIDE))[:_STRIDES_AT_ONCE]
-        if len(knots) < _STRIDES_AT_ONCE and (not knots or knots[-1] < n_records - 1):
+        knots = list(range(first + STRIDE, n_records, STRIDE)[: self._ahead])
+        if not knots or (len(knots) < self._ahead and knots[-1] < n_records - 1):
             knots.append(n_records - 1)
         if not self._walk(knots):
+            self._ahead = min(2 * self._ahead, _STRIDES_AT_ONCE[1])
             return
+        self._ahead = _STRIDES_AT_ONCE[0]
         # A stride did not fit: its parts are looked at, and those one by one that do not fit.
         first = self._finder.n_records - 1
         stop = min(first + STRIDE, n_records - 1)

@@ -8,6 +8,7 @@ than a hundredth of their time does it become a stream of its own.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -125,6 +126,8 @@ def group_channels(
         return Grouped((), {}, (), Origin(table.base_tick, 0.0, table.ticks_per_s))
     first = min(timed, key=lambda s: s.lines[0].anchor_tick + s.lines[0].start_ticks)
     origin = Origin(first.lines[0].anchor_tick, first.lines[0].start_ticks, first.clock.ticks_per_s)
+    # Which channels belong together, and where time begins, is known once all have begun for good.
+    begun = first.settled_s(origin) > 0 and all(c.table.settled_tick > -math.inf for c in channels)
     streams: list[Stream] = []
     records: Records = {}
     taken: set[str] = set()
@@ -132,7 +135,7 @@ def group_channels(
         name = name_stream(each.group.members[0].rate_hz, len(each.group.members), taken)
         stream = each.describe(name, origin, folder)
         if growing:
-            settled = each.settled_s(origin) if first.settled_s(origin) > 0 else 0.0
+            settled = each.settled_s(origin) if begun else 0.0
             stream = replace(stream, growing=True, settled_s=settled)
         streams.append(stream)
         records[name] = each.records()
@@ -252,7 +255,7 @@ class _Timed:
         self.common = group.common()
         self.lines: list[Line] = []
         self._ranges: list[list[tuple[int, int]]] = [[] for _ in group.patterns]
-        self._settled_tick = float("-inf")
+        self._settled_tick = -math.inf
         fitter = LineFitter(group.patterns[0].samples_per_record, self.clock)
         for piece in self.common.pieces:
             reference = group.patterns[piece.reference]
@@ -293,7 +296,7 @@ class _Timed:
     def settled_s(self, origin: Origin) -> float:
         """Up to when spans and quarantined stretches are final while more is written."""
         tick = min(self._settled_tick, *(m.table.settled_tick for m in self.group.members))
-        if tick == float("-inf"):
+        if tick == -math.inf:
             return 0.0
         return max(0.0, (tick - origin.tick - origin.part_ticks) / origin.ticks_per_s)
 
@@ -459,7 +462,7 @@ def place_apart(
         a = origin.seconds(table.base_tick, apart.start_ticks)
         b = origin.seconds(table.base_tick, apart.stop_ticks)
         interval = Interval(a, b).intersect(Interval(0.0, stop_s))
-        if interval.duration_s > 0:
+        if interval.duration_s * table.clock.rate_hz > SAME_SAMPLES:
             placed.append((interval, apart.reason))
     return placed
 
