@@ -76,12 +76,19 @@ class Service:
         )
         self._intake = Intake(library, self._driver, self._begin)
 
-    def run_once(self, watch: Watch | None = None) -> tuple[RowView, ...]:
+    def run_once(
+        self, watch: Watch | None = None, patience_s: float | None = None
+    ) -> tuple[RowView, ...]:
         """Pass after pass until nothing is left that would happen by itself.
 
-        A recording that is still being written is waited for as long as it takes to settle, once.
+        Parameters
+        ----------
+        patience_s : how long recordings that are still being written are waited for; as long as
+            it takes them to settle where None
         """
-        patience = time.monotonic() + self._library.config.work.settle_s + 5.0
+        if patience_s is None:
+            patience_s = self._library.config.work.settle_s + 5.0
+        patience = time.monotonic() + patience_s
         while True:
             views = self.run_pass()
             if watch is not None:

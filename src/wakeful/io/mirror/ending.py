@@ -17,6 +17,11 @@ from wakeful.model.errors import StillGrowing
 _CLOSED = re.compile(
     rb"^-TimeClosed[ \t]+\S|^#+[ \t]*Time Closed[^\r\n]*\d", re.MULTILINE | re.IGNORECASE
 )
+_OPENED = re.compile(
+    rb"^-TimeCreated[ \t]+\S|^#+[ \t]*Time Opened[^\r\n]*\d", re.MULTILINE | re.IGNORECASE
+)
+_LEFT_OPEN_S = 600.0
+"""A file that its acquisition has not closed may be written to again after this long."""
 _WITH_CLOSING_TIME = frozenset({".ncs", ".nev", ".nse", ".ntt", ".nst", ".nvt"})
 _WRITING = os.O_WRONLY | os.O_RDWR
 
@@ -76,10 +81,11 @@ def check_settled(source: Path, settle_s: float) -> None:
 def look_at(source: Path, ending: Ending) -> Look:
     """Find out whether a source still grows, and why that is thought.
 
-    A Neuralynx file whose header says when it was closed is at rest at once. Any other is once
-    nobody on this machine holds it open for writing and it has not changed for `settle_s`. Who
-    writes on another machine can't be seen, only that the file changes. The source has ended when
-    all its files are at rest, and the marker is there where one is asked for.
+    A file is at rest once nobody on this machine holds it open for writing and it has not changed
+    for `settle_s`. Who writes on another machine can't be seen, only that the file changes. A
+    Neuralynx file whose header has no closing time is given ten minutes: the acquisition may only
+    have paused. A closing time is no proof, since the file may be a copy that is being made. The
+    source has ended when all its files are at rest, and the marker is there where one is asked for.
 
     Raises
     ------
@@ -95,12 +101,12 @@ def look_at(source: Path, ending: Ending) -> Look:
     for path in files:
         name = path.relative_to(base).as_posix()
         age_s = now - path.stat().st_mtime
-        if has_closing_time(path):
-            at_rest.add(name)
-        elif path in writers:
+        if path in writers:
             why = why or f"{name} is held open for writing by {writers[path]}"
         elif _is_young(age_s, ending.settle_s):
             why = why or f"{name} was written to {max(0.0, age_s):.0f} s ago"
+        elif ending.settle_s > 0 and _is_young(age_s, _LEFT_OPEN_S) and _was_left_open(path):
+            why = why or f"{name} has no closing time and was written to {age_s:.0f} s ago"
         else:
             at_rest.add(name)
     if ending.marker and not any(
@@ -109,6 +115,15 @@ def look_at(source: Path, ending: Ending) -> Look:
         why = why or f"no file is called {ending.marker} yet, which marks the end"
     why_ended = "all files are closed or have settled"
     return Look(not why, why or why_ended, ending.settle_s, frozenset(at_rest))
+
+
+def _was_left_open(path: Path) -> bool:
+    """Whether a Neuralynx file says in its header when it was begun, and not when it was closed."""
+    if path.suffix.lower() not in _WITH_CLOSING_TIME:
+        return False
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return _OPENED.search(head) is not None and _CLOSED.search(head) is None
 
 
 def has_closing_time(path: Path) -> bool:
