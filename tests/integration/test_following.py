@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def grow(whole: Path, target: Path, share: float, seed: int) -> None:
     for path in sorted(whole.iterdir()):
         copy = target / path.name
         if path.suffix != ".ncs":
-            shutil.copy2(path, copy)
+            if not copy.exists():
+                shutil.copy2(path, copy)
+                os.utime(copy, (0, 0))  # written long before
             continue
         size = path.stat().st_size
         wanted = int(size * share) - int(rng.integers(0, 2_000_000)) if share < 1 else size

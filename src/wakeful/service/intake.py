@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wakeful.config import Library
+from wakeful.io.channels_file import FILE_NAME as CHANNELS_FILE
 from wakeful.io.mirror import (
     GRANULE,
     MANIFEST_NAME,
@@ -86,6 +87,11 @@ class Intake:
             work.status, work.message = Status.FOLLOWING, reason
         if manifest is None or whole:
             return False
+        if not _has_channels_file(source, manifest):
+            # Without it channels would be named one way now and another way later.
+            work.status = Status.WAITING
+            work.message = f"{CHANNELS_FILE} was changed just now: it is read once it has settled"
+            return False
         return self._hand_over(work, manifest)
 
     def _fits(self, manifest: Manifest) -> bool:
@@ -155,6 +161,15 @@ def _has_news(source: Path, manifest: Manifest | None) -> bool:
         path.stat().st_size - known.get(path.relative_to(base).as_posix(), 0) >= GRANULE
         for path in source_files(source)
     )
+
+
+def _has_channels_file(source: Path, manifest: Manifest) -> bool:
+    """Whether the source's channels file, where it has one, was taken in as it is."""
+    table = (source if source.is_dir() else source.parent) / CHANNELS_FILE
+    if not table.is_file():
+        return True
+    taken = [entry.bytes for entry in manifest.files if entry.file == CHANNELS_FILE]
+    return taken == [table.stat().st_size]
 
 
 def _stamp(source: Path, following: bool) -> str:
