@@ -119,7 +119,7 @@ def group_channels(
     order = {id(channel): i for i, channel in enumerate(channels)}
     groups.sort(key=lambda g: order[id(g.members[0])])
     warnings: list[str] = []
-    timed = [_Timed(group, warnings) for group in groups]
+    timed = [_Timed(group) for group in groups]
     timed = [stream for stream in timed if stream.lines]
     if not timed:
         table = channels[0].table
@@ -139,7 +139,7 @@ def group_channels(
             stream = replace(stream, growing=True, settled_s=settled)
         streams.append(stream)
         records[name] = each.records()
-        warnings += each.warn(origin)
+        warnings += each.warn(origin, growing)
     return Grouped(tuple(streams), records, (*warnings, *_warn(channels)), origin)
 
 
@@ -184,8 +184,9 @@ def _fits(
     # Two files of one channel with different times are two takes of it, not two channels.
     for other in cluster:
         pattern = patterns[id(other)]
-        same = pattern is mine or pattern.agrees_so_far(mine)
-        if other.channel.name == channel.channel.name and not same:
+        if other.channel.name != channel.channel.name or pattern is mine:
+            continue
+        if not pattern.agrees_so_far(mine):
             return False
     return mine is theirs or find_common([theirs, mine]).one_clock
 
@@ -249,7 +250,7 @@ def _costs_little(alone: Common, both: Common, per: int, pattern: Pattern) -> bo
 class _Timed:
     """A group with its lines: what becomes a stream."""
 
-    def __init__(self, group: _Group, warnings: list[str]) -> None:
+    def __init__(self, group: _Group) -> None:
         self.group = group
         self.clock = group.patterns[0].table.clock
         self.common = group.common()
@@ -278,20 +279,23 @@ class _Timed:
                 for ranges, begin in zip(self._ranges, piece.first_samples, strict=True):
                     ranges.append((begin + line.first_sample - first, line.n_samples))
         self.wander_ticks = fitter.wander_ticks
-        self._say_ragged(warnings)
 
-    def _say_ragged(self, warnings: list[str]) -> None:
+    def _say_ragged(self, growing: bool) -> list[str]:
         segments = [pattern.segments for pattern in self.group.patterns]
         starts = [s[0].first_tick for s in segments]
-        stops = [s[-1].end_tick for s in segments]
+        # While more is being written, channels end where they happen to be.
+        stops = [s[-1].end_tick for s in segments] if not growing else [0.0]
         apart = max(max(starts) - min(starts), max(stops) - min(stops))
         if apart > SAME_SAMPLES * self.clock.period_ticks:
             names = list_names(m.path.name for m in self.group.members)
-            warnings.append(
-                f"{len(self.group.members)} channels begin or end up to "
-                f"{apart / self.clock.ticks_per_s:.3f} s apart ({names}): "
-                "the stream holds the time that all of them have"
-            )
+            return [
+                (
+                    f"{len(self.group.members)} channels begin or end up to "
+                    f"{apart / self.clock.ticks_per_s:.3f} s apart ({names}): "
+                    "the stream holds the time that all of them have"
+                )
+            ]
+        return []
 
     def settled_s(self, origin: Origin) -> float:
         """Up to when spans and quarantined stretches are final while more is written."""
@@ -368,9 +372,9 @@ class _Timed:
                         found.add(Quarantine(interval, _name(of, "no samples")))
         return tuple(sorted(found, key=lambda q: (q.interval, q.reason)))
 
-    def warn(self, origin: Origin) -> list[str]:
+    def warn(self, origin: Origin, growing: bool) -> list[str]:
         """What a person must know of its time."""
-        warnings: list[str] = []
+        warnings = self._say_ragged(growing)
         moved = [line for line in self.lines if line.moved_ticks]
         per_ms = self.clock.ticks_per_s / 1e3
         for line in moved[:_SHOWN]:
