@@ -18,8 +18,8 @@ from pathlib import Path
 from wakeful.io.common_time import SAME_SAMPLES, Common, Pattern, find_common, missing_between
 from wakeful.io.frozen_rates import Line, LineFitter, Part
 from wakeful.io.head_check import HeadCheck
-from wakeful.io.record_order import TimeTable
-from wakeful.io.records import ChannelRecords, RecordLayout, Run
+from wakeful.io.record_order import TimeTable, slice_runs
+from wakeful.io.records import ChannelRecords, RecordLayout
 from wakeful.io.stretches import ReadTicks
 from wakeful.model.recording import Stream
 from wakeful.model.subject import Channel
@@ -279,6 +279,7 @@ class _Timed:
                 for ranges, begin in zip(self._ranges, piece.first_samples, strict=True):
                     ranges.append((begin + line.first_sample - first, line.n_samples))
         self.wander_ticks = fitter.wander_ticks
+        self._n_doubled = fitter.n_doubled
 
     def _say_ragged(self, growing: bool) -> list[str]:
         segments = [pattern.segments for pattern in self.group.patterns]
@@ -386,6 +387,12 @@ class _Timed:
             )
         if len(moved) > _SHOWN:
             warnings.append(f"the clock moved {len(moved) - _SHOWN} more times")
+        n_doubled = self._n_doubled + sum(x.n_left_out for x in self.lines if not x.moved_ticks)
+        if n_doubled:
+            warnings.append(
+                f"{n_doubled:,} samples are left out: by the steady rate of what was recorded "
+                "before them their time is already taken"
+            )
         wander_s = self.wander_ticks / self.clock.ticks_per_s
         if wander_s * self.clock.rate_hz > 1.0:
             names = list_names(m.path.name for m in self.group.members)
@@ -404,30 +411,6 @@ def format_time(time_s: float) -> str:
     """Hours, minutes and seconds from the start: "13:02:00"."""
     whole = int(time_s)
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} from the start"
-
-
-def slice_runs(runs: Sequence[Run], ranges: Sequence[tuple[int, int]]) -> tuple[Run, ...]:
-    """The runs behind some samples, in order, numbered anew from 0.
-
-    Parameters
-    ----------
-    ranges : (first sample, number of samples), in order and apart
-    """
-    found: list[Run] = []
-    total = i = 0
-    for first, n_samples in ranges:
-        stop = first + n_samples
-        while i < len(runs) and runs[i].first_sample + runs[i].n_samples <= first:
-            i += 1
-        k = i
-        while k < len(runs) and runs[k].first_sample < stop:
-            run = runs[k]
-            a, b = max(first, run.first_sample), min(stop, run.first_sample + run.n_samples)
-            skip = run.skip + a - run.first_sample
-            found.append(Run(total, b - a, run.first_record, run.file, skip))
-            total += b - a
-            k += 1
-    return tuple(found)
 
 
 def name_stream(rate_hz: float, n_channels: int, taken: set[str]) -> str:
