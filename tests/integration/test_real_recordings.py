@@ -44,7 +44,7 @@ def test_each_ends_in_a_report(lab, real_data):
     assert "more than one format" in views[folder].update.message
 
     sessions = {
-        s.session.subject.identifier + s.name[-6:]: s
+        f"{s.session.subject.identifier} {s.name}": s
         for s in open_library(lab.library.root).sessions()
     }
     (lishen,) = [s for k, s in sessions.items() if k.startswith("lishen")]

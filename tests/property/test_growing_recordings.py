@@ -186,6 +186,10 @@ def test_what_is_settled_stays(
             except StillGrowing:
                 assert min(parts) < 0.5
                 continue
+            if len(part.description.streams) > 1:
+                # Some have got over a step of the clock, others not yet.
+                assert all(s.settled_s == 0.0 for s in part.description.streams)
+                continue
             (stream,) = part.description.streams
             assert stream.growing
             assert stream.channels == whole.channels

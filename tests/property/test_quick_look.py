@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wakeful.io import ncs_files, quick_look
-from wakeful.io.ncs_files import scan_ncs
+from wakeful.io.ncs_files import scan_heads, scan_ncs
 from wakeful.io.recording import read_recording
+from wakeful.io.records import RecordLayout
 from wakeful.model.errors import BadRecording
 
 PER, RATE_HZ = 512, 32_000
@@ -109,6 +110,47 @@ def test_few_heads_are_read(files: ModuleType, tmp_path: Path) -> None:
     assert quick is not None
     assert [s.n_records for s in quick.scan.findings.stretches] == [12_345, 20_000 - 12_345]
     assert quick.heads.n_read < 20_000 / 64 * 1.5
+
+
+class Clockwork:
+    """Heads of a channel that was recorded for a day, made when they are asked for."""
+
+    path = Path("CSC1.ncs")
+    layout: RecordLayout = ncs_files.LAYOUT
+
+    def __init__(self, gaps: tuple[int, ...]) -> None:
+        self._gaps = np.array(gaps)
+        self.n_single = self.n_together = 0
+
+    def _make(self, records: np.ndarray) -> np.ndarray:
+        heads = np.zeros(len(records), ncs_files.HEAD)
+        seconds = records * (PER / RATE_HZ) * (1 + 40e-6)
+        warm_up = 0.5e-6 * 3600 * np.exp(-seconds / 3600)
+        lost = np.searchsorted(self._gaps, records, side="right") / RATE_HZ
+        heads["tick"] = np.round(1e6 * (1.7e9 + seconds + warm_up + lost)).astype(np.uint64)
+        heads["rate"], heads["n_valid"] = RATE_HZ, PER
+        return heads
+
+    def at(self, records: np.ndarray) -> np.ndarray:
+        self.n_single += len(records)
+        return self._make(np.asarray(records))
+
+    def between(self, first: int, stop: int) -> np.ndarray:
+        self.n_together += stop - first
+        return self._make(np.arange(first, stop))
+
+
+def test_a_day_is_opened_by_reading_a_few_thousand_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    n_records = 86_400 * RATE_HZ // PER
+    lost = (1_000_003, 1_000_004, 3_456_789)
+    heads = Clockwork(lost)
+    scan = scan_heads(heads, n_records, float(RATE_HZ), thorough=False)
+    found = [stretch.first_record for stretch in scan.findings.stretches]
+    assert found == [0, *lost]
+    assert scan.findings.n_records == n_records
+    assert heads.n_single < 2 * n_records / quick_look.STRIDE
+    assert heads.n_together < 3 * quick_look.STRIDE
 
 
 @pytest.mark.parametrize("kind", ["foreign", "damaged", "ahead and back", "lacks as much as lost"])

@@ -31,12 +31,17 @@ class Pattern:
     table: TimeTable
     samples_per_record: int
     read_ticks: ReadTicks | None
-    key: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+    key: tuple[tuple[int, int, int], ...] = field(default=(), compare=False)
+    """First time stamp, number of samples and last time stamp of each segment."""
 
     @classmethod
     def of(cls, table: TimeTable, samples_per_record: int, read_ticks: ReadTicks | None) -> Pattern:
         """The pattern of a time table."""
-        key = tuple((s.first_tick, s.n_samples) for s in table.segments)
+        last = [table.stretches[s.first_stretch + s.n_stretches - 1] for s in table.segments]
+        key = tuple(
+            (s.first_tick, s.n_samples, end.last_tick)
+            for s, end in zip(table.segments, last, strict=True)
+        )
         return cls(table, samples_per_record, read_ticks, key)
 
     @property
@@ -81,7 +86,9 @@ class Pattern:
         """Whether one pattern is the beginning of the other."""
         short, long = sorted((self.key, other.key), key=len)
         n = len(short) - 1
-        if short[:n] != long[:n] or short[n][0] != long[n][0]:
+        if any(p[:2] != q[:2] for p, q in zip(short[:n], long[:n], strict=True)):
+            return False
+        if short[n][0] != long[n][0]:
             return False
         return len(short) == len(long) or short[n][1] <= long[n][1]
 

@@ -166,6 +166,8 @@ class LineFitter:
         self._best_error = RATE_ERROR_MAX * clock.nominal_ticks
         self._last: Line | None = None
         self._wander = 0.0
+        self.n_doubled = 0
+        """Samples of lines that lie wholly in time already taken."""
 
     @property
     def wander_ticks(self) -> float:
@@ -257,6 +259,7 @@ class LineFitter:
             n = math.ceil(late / line.period_ticks)
             start = line.start_ticks + n * line.period_ticks
         if n >= line.n_samples:
+            self.n_doubled += line.n_samples
             return None
         return Line(
             line.first_sample + n,

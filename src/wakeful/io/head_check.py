@@ -8,7 +8,9 @@ error at once, and the file is read in full when it is next opened.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +59,8 @@ class HeadCheck:
         BadRecording
             A record is not what it was taken for.
         """
-        from wakeful.io.head_kernel import find_fault  # numba is slow to import
-
         per = self.samples_per_record
-        fault = find_fault(
+        fault = _load_kernel()(
             stored.view(np.uint32),
             self.channel,
             self.rate,
@@ -89,3 +89,11 @@ class HeadCheck:
             if noted
             else "open it with thorough=True, which reads the file in full",
         )
+
+
+@cache
+def _load_kernel() -> Callable[..., int]:
+    """Only those who read samples wait for numba."""
+    from wakeful.io.head_kernel import find_fault
+
+    return find_fault  # type: ignore[no-any-return, unused-ignore]

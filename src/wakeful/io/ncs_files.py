@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wakeful.io.heads import HeadReader
 from wakeful.io.neuralynx_header import HEADER_BYTES, NeuralynxHeader, read_header
-from wakeful.io.quick_look import STRIDE, QuickLook, look_at_all
+from wakeful.io.quick_look import QuickLook, look_at_all
 from wakeful.io.record_times import SpanFinder, Stamps
 from wakeful.io.records import RecordLayout, open_file, read_exactly
 from wakeful.io.scan_memory import Scan, file_state, recall_scan, remember_scan
@@ -204,8 +204,8 @@ def scan_heads(
 def _begin(heads: HeadReader, n_records: int, of_header_hz: float | None, where: str) -> Scan:
     """Channel, rate and clock, from the first records that were written."""
     found: list[NDArray[np.void]] = []
-    for first in range(0, n_records, STRIDE):
-        piece = heads.between(first, min(n_records, first + STRIDE))
+    for first in range(0, n_records, CLOCK_RECORDS):
+        piece = heads.between(first, min(n_records, first + CLOCK_RECORDS))
         found.append(piece[piece["rate"] > 0])
         if sum(map(len, found)) >= CLOCK_RECORDS:
             break

@@ -340,3 +340,27 @@ class _Order:
 def end_tick(stretch: Stretch, clock: Clock) -> float:
     """When the sample after a stretch's last would have come."""
     return stretch.last_tick + stretch.last_n * clock.period_ticks
+
+
+def slice_runs(runs: Sequence[Run], ranges: Sequence[tuple[int, int]]) -> tuple[Run, ...]:
+    """The runs behind some samples, in order, numbered anew from 0.
+
+    Parameters
+    ----------
+    ranges : (first sample, number of samples), in order and apart
+    """
+    found: list[Run] = []
+    total = i = 0
+    for first, n_samples in ranges:
+        stop = first + n_samples
+        while i < len(runs) and runs[i].first_sample + runs[i].n_samples <= first:
+            i += 1
+        k = i
+        while k < len(runs) and runs[k].first_sample < stop:
+            run = runs[k]
+            a, b = max(first, run.first_sample), min(stop, run.first_sample + run.n_samples)
+            skip = run.skip + a - run.first_sample
+            found.append(Run(total, b - a, run.first_record, run.file, skip))
+            total += b - a
+            k += 1
+    return tuple(found)

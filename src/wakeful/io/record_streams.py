@@ -18,8 +18,8 @@ from pathlib import Path
 from wakeful.io.common_time import SAME_SAMPLES, Common, Pattern, find_common, missing_between
 from wakeful.io.frozen_rates import Line, LineFitter, Part
 from wakeful.io.head_check import HeadCheck
-from wakeful.io.record_order import TimeTable
-from wakeful.io.records import ChannelRecords, RecordLayout, Run
+from wakeful.io.record_order import TimeTable, slice_runs
+from wakeful.io.records import ChannelRecords, RecordLayout
 from wakeful.io.stretches import ReadTicks
 from wakeful.model.recording import Stream
 from wakeful.model.subject import Channel
@@ -119,7 +119,7 @@ def group_channels(
     order = {id(channel): i for i, channel in enumerate(channels)}
     groups.sort(key=lambda g: order[id(g.members[0])])
     warnings: list[str] = []
-    timed = [_Timed(group, warnings) for group in groups]
+    timed = [_Timed(group) for group in groups]
     timed = [stream for stream in timed if stream.lines]
     if not timed:
         table = channels[0].table
@@ -139,7 +139,7 @@ def group_channels(
             stream = replace(stream, growing=True, settled_s=settled)
         streams.append(stream)
         records[name] = each.records()
-        warnings += each.warn(origin)
+        warnings += each.warn(origin, growing)
     return Grouped(tuple(streams), records, (*warnings, *_warn(channels)), origin)
 
 
@@ -184,8 +184,9 @@ def _fits(
     # Two files of one channel with different times are two takes of it, not two channels.
     for other in cluster:
         pattern = patterns[id(other)]
-        same = pattern is mine or pattern.agrees_so_far(mine)
-        if other.channel.name == channel.channel.name and not same:
+        if other.channel.name != channel.channel.name or pattern is mine:
+            continue
+        if not pattern.agrees_so_far(mine):
             return False
     return mine is theirs or find_common([theirs, mine]).one_clock
 
@@ -249,7 +250,7 @@ def _costs_little(alone: Common, both: Common, per: int, pattern: Pattern) -> bo
 class _Timed:
     """A group with its lines: what becomes a stream."""
 
-    def __init__(self, group: _Group, warnings: list[str]) -> None:
+    def __init__(self, group: _Group) -> None:
         self.group = group
         self.clock = group.patterns[0].table.clock
         self.common = group.common()
@@ -278,20 +279,24 @@ class _Timed:
                 for ranges, begin in zip(self._ranges, piece.first_samples, strict=True):
                     ranges.append((begin + line.first_sample - first, line.n_samples))
         self.wander_ticks = fitter.wander_ticks
-        self._say_ragged(warnings)
+        self._n_doubled = fitter.n_doubled
 
-    def _say_ragged(self, warnings: list[str]) -> None:
+    def _say_ragged(self, growing: bool) -> list[str]:
         segments = [pattern.segments for pattern in self.group.patterns]
         starts = [s[0].first_tick for s in segments]
-        stops = [s[-1].end_tick for s in segments]
+        # While more is being written, channels end where they happen to be.
+        stops = [s[-1].end_tick for s in segments] if not growing else [0.0]
         apart = max(max(starts) - min(starts), max(stops) - min(stops))
         if apart > SAME_SAMPLES * self.clock.period_ticks:
             names = list_names(m.path.name for m in self.group.members)
-            warnings.append(
-                f"{len(self.group.members)} channels begin or end up to "
-                f"{apart / self.clock.ticks_per_s:.3f} s apart ({names}): "
-                "the stream holds the time that all of them have"
-            )
+            return [
+                (
+                    f"{len(self.group.members)} channels begin or end up to "
+                    f"{apart / self.clock.ticks_per_s:.3f} s apart ({names}): "
+                    "the stream holds the time that all of them have"
+                )
+            ]
+        return []
 
     def settled_s(self, origin: Origin) -> float:
         """Up to when spans and quarantined stretches are final while more is written."""
@@ -368,9 +373,9 @@ class _Timed:
                         found.add(Quarantine(interval, _name(of, "no samples")))
         return tuple(sorted(found, key=lambda q: (q.interval, q.reason)))
 
-    def warn(self, origin: Origin) -> list[str]:
+    def warn(self, origin: Origin, growing: bool) -> list[str]:
         """What a person must know of its time."""
-        warnings: list[str] = []
+        warnings = self._say_ragged(growing)
         moved = [line for line in self.lines if line.moved_ticks]
         per_ms = self.clock.ticks_per_s / 1e3
         for line in moved[:_SHOWN]:
@@ -382,6 +387,12 @@ class _Timed:
             )
         if len(moved) > _SHOWN:
             warnings.append(f"the clock moved {len(moved) - _SHOWN} more times")
+        n_doubled = self._n_doubled + sum(x.n_left_out for x in self.lines if not x.moved_ticks)
+        if n_doubled:
+            warnings.append(
+                f"{n_doubled:,} samples are left out: by the steady rate of what was recorded "
+                "before them their time is already taken"
+            )
         wander_s = self.wander_ticks / self.clock.ticks_per_s
         if wander_s * self.clock.rate_hz > 1.0:
             names = list_names(m.path.name for m in self.group.members)
@@ -400,30 +411,6 @@ def format_time(time_s: float) -> str:
     """Hours, minutes and seconds from the start: "13:02:00"."""
     whole = int(time_s)
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} from the start"
-
-
-def slice_runs(runs: Sequence[Run], ranges: Sequence[tuple[int, int]]) -> tuple[Run, ...]:
-    """The runs behind some samples, in order, numbered anew from 0.
-
-    Parameters
-    ----------
-    ranges : (first sample, number of samples), in order and apart
-    """
-    found: list[Run] = []
-    total = i = 0
-    for first, n_samples in ranges:
-        stop = first + n_samples
-        while i < len(runs) and runs[i].first_sample + runs[i].n_samples <= first:
-            i += 1
-        k = i
-        while k < len(runs) and runs[k].first_sample < stop:
-            run = runs[k]
-            a, b = max(first, run.first_sample), min(stop, run.first_sample + run.n_samples)
-            skip = run.skip + a - run.first_sample
-            found.append(Run(total, b - a, run.first_record, run.file, skip))
-            total += b - a
-            k += 1
-    return tuple(found)
 
 
 def name_stream(rate_hz: float, n_channels: int, taken: set[str]) -> str:

@@ -143,7 +143,7 @@ def _check_files(manifest: Manifest) -> None:
 
 
 def _find_stream(recording: Recording, reference: RecordingReference, where: str) -> Stream:
-    """The stream by its name, else by its channels: a name tells of gaps, and more may come."""
+    """The stream by its name, else by its channels: a name tells how many there are."""
     streams = recording.description.streams
     wanted = {channel.name for channel in reference.channels}
     named = [s for s in streams if s.name == reference.stream]

@@ -97,3 +97,37 @@ def test_a_rate_that_can_not_be_is_no_rate(files: ModuleType, text: str) -> None
 def test_letters_outside_ascii_do_no_harm(files: ModuleType) -> None:
     raw = files.ncs_header(DspFilterDelay="\N{MICRO SIGN}s 3984", ProbeName="\xe9\xff")
     assert read_header(raw, "x").name == "CSC1"
+
+
+@pytest.mark.parametrize(
+    ("compensation", "delay", "delay_s"),
+    [
+        ("Enabled", "3984", 0.0),
+        ("Disabled", "3984", 3984e-6),
+        ("Disabled", "0", 0.0),
+        (None, "3984", None),
+        ("Disabled", None, None),
+        ("Disabled", "much", None),
+        ("Disabled", "-4", None),
+        ("Disabled", "1e300", None),
+    ],
+)
+@pytest.mark.parametrize("letter", ["\N{MICRO SIGN}s", "us"])
+def test_the_delay_of_digital_filters(
+    files: ModuleType,
+    compensation: str | None,
+    delay: str | None,
+    delay_s: float | None,
+    letter: str,
+) -> None:
+    changes = {"DspDelayCompensation": compensation, f"DspFilterDelay_{letter}": delay}
+    header = read_header(files.ncs_header(**changes), "a.ncs")
+    assert header.filter_delay_s == (None if delay_s is None else pytest.approx(delay_s))
+    late = [text for text in header.warnings if "lag behind their time stamps by 3.98 ms" in text]
+    assert len(late) == (delay_s is not None and delay_s > 0)
+
+
+def test_when_the_file_was_closed(files: ModuleType) -> None:
+    assert read_header(files.ncs_header(), "x").closed is None
+    raw = files.ncs_header(TimeClosed="2024/03/02 10:00:01")
+    assert read_header(raw, "x").closed == datetime(2024, 3, 2, 10, 0, 1)
