@@ -41,6 +41,7 @@ class HdfFile:
         self.path = path
         self._lock = threading.RLock()
         self._bulk: list[str] = []
+        self._n_bytes = path.stat().st_size
         try:
             # Links to other files stay as they are; a file on a share is not locked.
             self.file = h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES, locking=False)
@@ -73,6 +74,22 @@ class HdfFile:
             where=self.path.name,
             remedy="check that you may read it and that it is whole; copy it again",
         )
+
+    def check_length(self) -> None:
+        """Refuse a file that became shorter: HDF5 would give zeros for what is gone.
+
+        Raises
+        ------
+        TruncatedFile
+            It is shorter than when it was opened.
+        """
+        n_bytes = self.path.stat().st_size
+        if n_bytes < self._n_bytes:
+            raise TruncatedFile(
+                f"the file ends {self._n_bytes - n_bytes:,} bytes too early",
+                where=self.path.name,
+                remedy="it became shorter after it was opened: copy it again",
+            )
 
     def set_bulk(self, names: Iterable[str]) -> None:
         """The datasets of samples: their bytes count only where samples of them are read."""
@@ -173,6 +190,7 @@ class HdfDataset:
 
     def _take(self, first: int, stop: int, low: int, high: int) -> NDArray[Any]:
         with self._file:
+            self._file.check_length()
             try:
                 if self._flat:
                     piece = self._dataset[first:stop][None, :]
