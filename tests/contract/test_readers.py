@@ -69,9 +69,13 @@ def _folder(case: Example) -> Path:
     return case.path if case.path.is_dir() else case.path.parent
 
 
+UNPROVED = {"spike2"}
+"""Readers of which no file can be had or made; each says so in a warning of every recording."""
+
+
 def test_every_reader_has_an_example() -> None:
     load_readers()
-    assert {entry.reader for entry in EXAMPLES.values()} == set(READERS)
+    assert {entry.reader for entry in EXAMPLES.values()} == set(READERS) - UNPROVED
 
 
 def test_it_says_what_the_recording_holds(case: Example, recording: Recording) -> None:
@@ -214,15 +218,15 @@ def test_samples_are_read_when_asked_for_and_not_before(
         pytest.skip("its samples are packed, or have to be loaded whole")
     stream = _only(recording)
     source = recording.open(stream.name)
-    first = _folder(case) / stream.files[0]
     start = np.empty((len(stream.channels), 8), source.dtype)
     source.read(0, start)
     changed = start.copy()
     changed[0, 0] = start[0, 1]
-    raw = first.read_bytes()
-    at = raw.index(case.stored(start))
-    with first.open("r+b") as file:
-        file.seek(at)
+    stored = case.stored(start)
+    paths = [_folder(case) / name for name in stream.files]
+    path = next(path for path in paths if stored in path.read_bytes())
+    with path.open("r+b") as file:
+        file.seek(path.read_bytes().index(stored))
         file.write(case.stored(changed))
     again = np.empty_like(start)
     source.read(0, again)
@@ -329,7 +333,7 @@ def test_a_file_that_became_shorter_is_an_error_not_rubbish(
     span = stream.spans[-1]
     # HDF5 keeps things of its own at the end of a file, and remembers the beginning.
     n_bytes = last.stat().st_size
-    os.truncate(last, 1000 if last.suffix in (".nwb", ".mat") else n_bytes - 40)
+    os.truncate(last, 1000 if last.suffix in (".nwb", ".mat") else n_bytes - max(40, n_bytes // 8))
     out = np.empty((len(stream.channels), span.n_samples), source.dtype)
     with pytest.raises(BadRecording) as caught:
         source.read(span.first_sample, out)

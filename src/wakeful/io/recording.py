@@ -24,6 +24,7 @@ _READER_MODULES = (
     "nwb_reader",
     "blackrock",
     "plexon",
+    "neo_generic",
 )
 """Modules of this package that register a reader; imported when a recording is first opened."""
 

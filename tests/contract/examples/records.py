@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,46 @@ def intan(folder: Path) -> Example:
         0.195,
         stored=lambda samples: (samples[0].astype(np.int32) + 32_768).astype("<u2").tobytes(),
     )
+
+
+@example("intan-rhs", reader="intan")
+def intan_rhs(folder: Path) -> Example:
+    path = files.write_rhs(folder / "m.rhs", [0, 128, 384])
+    return Example(
+        path,
+        "intan",
+        ("A-000", "A-001"),
+        30_000,
+        ((0.0, 256), (0.0128, 128)),
+        _kept([(0, 256), (384, 512)], 2),
+        0.195,
+        stored=lambda samples: (samples[0].astype(np.int32) + 32_768).astype("<u2").tobytes(),
+    )
+
+
+def _intan_dat(folder: Path, by_channel: bool) -> Example:
+    numbers = np.concatenate([np.arange(500), np.arange(700, 1200)])
+    files.write_intan_dat(folder, numbers, by_channel=by_channel)
+    return Example(
+        folder,
+        "intan",
+        ("A-000", "A-001"),
+        20_000,
+        ((0.0, 500), (0.035, 500)),
+        _kept([(0, 500), (700, 1200)], 2),
+        0.195,
+        headerless=True,
+    )
+
+
+@example("intan-dat", reader="intan")
+def intan_dat(folder: Path) -> Example:
+    return replace(_intan_dat(folder, by_channel=False), stored=lambda samples: samples.T.tobytes())
+
+
+@example("intan-dat-by-channel", reader="intan")
+def intan_dat_by_channel(folder: Path) -> Example:
+    return _intan_dat(folder, by_channel=True)
 
 
 def _big_edf(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tests import acquisition_files as files
-from tests import blackrock_files, plexon_files
+from tests import blackrock_files, plexon_files, tdt_files
 from tests.contract.examples import Example, example
 
 _GAIN_UV = 8191 / 32764
@@ -82,4 +82,24 @@ def plexon(folder: Path) -> Example:
         ((0.0, 1000), (1.25, 1950)),
         samples,
         5000 / (0.5 * 2**16 * 1000) * 1000,
+    )
+
+
+@example("tdt")
+def tdt(folder: Path) -> Example:
+    """Two channels whose chunks take turns, with samples lost between two of them."""
+    block = folder / "day1"
+    block.mkdir()
+    samples = _ramps(40 * tdt_files.PER_CHUNK).astype(np.float32) / 8
+    tdt_files.write_tdt(block, samples, lost_after={15: 100})
+    first = 16 * tdt_files.PER_CHUNK
+    rate_hz = tdt_files.RATE_HZ
+    return Example(
+        block,
+        "tdt",
+        ("LFP1 1", "LFP1 2"),
+        rate_hz,
+        ((0.0, first), ((first + 100) / rate_hz, samples.shape[1] - first)),
+        samples,
+        1.0,
     )
