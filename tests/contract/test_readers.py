@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,10 +31,28 @@ MEMORY_BYTES = 48 * 1024 * 1024
 """Buffers and the code of a library; far less than the recordings the test opens."""
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Example]]:
+    """Each example written once: its folder, and what is planted in it."""
+
+    @cache
+    def write(name: str) -> tuple[Path, Example]:
+        folder = tmp_path_factory.mktemp("example")
+        return folder, EXAMPLES[name].make(folder)
+
+    return write
+
+
 @pytest.fixture(params=EXAMPLES)
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> Example:
-    """An example of its own, that a test may spoil."""
-    return EXAMPLES[request.param].make(tmp_path)
+def case(
+    request: pytest.FixtureRequest,
+    written: Callable[[str], tuple[Path, Example]],
+    tmp_path: Path,
+) -> Example:
+    """A copy of an example, that a test may spoil."""
+    folder, example = written(request.param)
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    return replace(example, path=copy / example.path.relative_to(folder))
 
 
 @pytest.fixture
@@ -42,13 +62,11 @@ def recording(case: Example) -> Recording:
 
 @pytest.fixture(scope="module", params=EXAMPLES)
 def opened(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Example, Recording]]:
+    request: pytest.FixtureRequest, written: Callable[[str], tuple[Path, Example]]
+) -> tuple[Example, Recording]:
     """An example that is only looked at."""
-    folder = tmp_path_factory.mktemp("example")
-    example = EXAMPLES[request.param].make(folder)
-    yield example, read_recording(example.path)
-    shutil.rmtree(folder)
+    _, example = written(request.param)
+    return example, read_recording(example.path)
 
 
 def _only(recording: Recording) -> Stream:

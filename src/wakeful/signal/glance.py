@@ -97,7 +97,7 @@ class _Edge:
 
     def add(self, samples: NDArray[Any], extreme: NDArray[Any]) -> None:
         extreme_f = extreme.astype(np.float64)
-        beyond = self._sign * (extreme_f - self.extreme) > 0
+        beyond = extreme_f > self.extreme if self._sign > 0 else extreme_f < self.extreme
         self.n_held[beyond] = 0
         self.extreme[beyond] = extreme_f[beyond]
         for i in np.flatnonzero(extreme_f == self.extreme):
