@@ -344,7 +344,7 @@ class _Chunks:
                         0, self._part, begin, begin + n_here, self._index, None
                     )
                     piece = np.asarray(chunk)[:, list(rows)].T
-            except Exception as error:  # neo raises whatever a damaged file leads to
+            except (OSError, ValueError, IndexError, RuntimeError) as error:
                 raise BadRecording(
                     f"neo can't read its samples ({type(error).__name__}: {error})",
                     where=self._parsed.where,

@@ -43,6 +43,7 @@ _STAMPS = 1 << 18
 """Time stamps looked at at a time."""
 _FIRST = 4096
 """Time stamps that the nominal rate is taken from."""
+_LEAST_HZ = 20.0
 _CLOCK_ERROR = 2e-4
 """Clocks of acquisitions run wrong by up to 100 parts in a million; time stamps are rounded."""
 _REASONS = ("samples without a time stamp", "samples without a time stamp")
@@ -133,7 +134,8 @@ def _find_series(file: HdfFile) -> list[str]:
         data = node["data"]
         unit = text_of(data.attrs.get("unit")).lower()
         fits = data.ndim in (1, 2) and data.dtype.kind in "iuf" and 0 not in data.shape
-        if fits and (kind == "ElectricalSeries" or unit in _VOLTS):
+        # A plain series may be an EMG, and may be a result worked out once an epoch.
+        if fits and (kind == "ElectricalSeries" or (unit in _VOLTS and _is_signal(node))):
             found.append(name)
 
     for place in ("acquisition", "processing"):
@@ -142,6 +144,14 @@ def _find_series(file: HdfFile) -> list[str]:
                 lambda name, node, place=place: look(f"{place}/{name}", node)
             )
     return found
+
+
+def _is_signal(node: Any) -> bool:
+    """Whether a series comes as fast as signals do."""
+    if "starting_time" in node:
+        return float(node["starting_time"].attrs.get("rate", 0.0)) >= _LEAST_HZ
+    first = node["timestamps"][:_FIRST] if "timestamps" in node else np.empty(0)
+    return len(first) > 1 and float(np.median(np.diff(first))) <= 1 / _LEAST_HZ
 
 
 def _say_contents(root: Any) -> str:
@@ -182,7 +192,7 @@ def _read_series(file: HdfFile, name: str, warnings: list[str]) -> _Series:
     start_s = float(begin[()])
     span = Span(start_s, int(data.shape[0]), rate_hz, 0)
     segment = Segment(0, span.n_samples, store)
-    return _Series(name, rate_hz, channels, store, (span,), (segment,), ())
+    return _Series(name, _nominal(rate_hz), channels, store, (span,), (segment,), ())
 
 
 def _scan_stamps(file: HdfFile, stamps: Any, n_samples: int, name: str) -> tuple[float, TimeTable]:

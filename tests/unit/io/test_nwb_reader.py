@@ -70,6 +70,40 @@ def test_the_rate_is_fitted_to_time_stamps_and_jitter_is_no_gap(tmp_path: Path) 
     assert stream.spans[0].rate_hz == pytest.approx(1000 / (1 + 3e-5), rel=1e-7)
 
 
+def test_a_fitted_rate_is_kept_and_the_nominal_one_named(tmp_path: Path) -> None:
+    nwb = new_nwb()
+    nwb.add_acquisition(_series(nwb, "lfp", np.zeros((5000, 3), np.int16), rate=1000.013))
+    (stream,) = read_recording(save(nwb, tmp_path / "a.nwb")).description.streams
+    assert (stream.rate_hz, stream.name) == (1000.0, "1000Hz-3ch")
+    assert stream.spans[0].rate_hz == 1000.013
+
+
+def test_series_that_share_their_time_stamps_and_results_that_are_no_signal(
+    tmp_path: Path,
+) -> None:
+    """As our own export writes a recording with gaps: times stored once, EMG in volts."""
+    nwb = new_nwb()
+    times = np.concatenate([np.arange(2000), np.arange(2500, 4000)]) / 1000
+    lfp = _series(nwb, "lfp", np.zeros((3500, 3), np.int16), timestamps=times, conversion=1e-7)
+    nwb.add_acquisition(lfp)
+    emg = np.arange(3500, dtype=np.int16)
+    nwb.add_acquisition(
+        TimeSeries(name="EMG", data=emg, unit="volts", timestamps=lfp, conversion=2e-7)
+    )
+    module = nwb.create_processing_module(name="ecephys", description="results")
+    module.add(TimeSeries(name="tone", data=np.ones(40), unit="volts", rate=0.25))
+    recording = read_recording(save(nwb, tmp_path / "a.nwb"))
+    streams = {len(s.channels): s for s in recording.description.streams}
+    assert set(streams) == {1, 3}
+    for stream in streams.values():
+        assert [(s.start_s, s.n_samples) for s in stream.spans] == [(0.0, 2000), (2.5, 1500)]
+    assert streams[1].channels[0].kind is ChannelKind.EMG
+    assert streams[1].channels[0].gain_uv == pytest.approx(0.2)
+    out = np.empty((1, 2), np.int16)
+    recording.open(streams[1].name).read(2000, out)
+    assert out.tolist() == [[2000, 2001]]
+
+
 def test_time_stamps_that_step_back_or_are_missing_are_set_apart(tmp_path: Path) -> None:
     nwb = new_nwb()
     times = np.arange(5000) / 1000

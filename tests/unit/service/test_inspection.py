@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
-
 from tests import acquisition_files as files
 from tests import plexon_files
+from typer.testing import CliRunner
+
 from wakeful.cli import app
 from wakeful.config import Config, Lab, write_library
 from wakeful.io.recording import read_recording
@@ -60,7 +60,7 @@ def test_no_more_is_read_than_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     np.lib.format.open_memmap(path, "w+", np.int16, (40_000_000, 64)).flush()
     _array(tmp_path / "b.npy", np.zeros(10))
-    os.replace(tmp_path / "b.npy.wakeful.json", tmp_path / "a.npy.wakeful.json")
+    (tmp_path / "b.npy.wakeful.json").replace(tmp_path / "a.npy.wakeful.json")
     tree = json.loads((tmp_path / "a.npy.wakeful.json").read_text()) | {"rate_hz": 32_000}
     (tmp_path / "a.npy.wakeful.json").write_text(json.dumps(tree))
     recording = read_recording(path)
