@@ -42,6 +42,9 @@ class HdfFile:
         self._lock = threading.RLock()
         self._bulk: list[str] = []
         self._n_bytes = path.stat().st_size
+        # Unpacks Blosc, zstd and the like, which files of other labs are packed with.
+        import hdf5plugin  # noqa: F401
+
         try:
             # Links to other files stay as they are; a file on a share is not locked.
             self.file = h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES, locking=False)

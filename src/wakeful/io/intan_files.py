@@ -73,6 +73,12 @@ def open_dat_files(found: Found, parser: Any) -> SegmentRecording:
     """
     header = found.only_file()
     folder = header.parent
+    if found.root == header:
+        raise NoRecording(
+            "this is the header alone, its samples are in other files of the folder",
+            where=header.name,
+            remedy=f"give the path of the folder: {folder}",
+        )
     raw = parser._raw_data  # noqa: SLF001 (only the names and types of the files it found)
     rate_hz = float(parser._global_info["sampling_rate"])  # noqa: SLF001
     clock_file = folder / "time.dat"

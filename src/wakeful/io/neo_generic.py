@@ -87,6 +87,12 @@ def open_tdt(found: Found) -> SegmentRecording:
     NoRecording
         It holds no signals.
     """
+    if not found.root.is_dir():
+        raise BadRecording(
+            "this is one file of several that make a TDT block",
+            where=found.root.name,
+            remedy=f"give the path of the folder: {found.folder}",
+        )
     index = next((path for path in found.files if path.suffix.lower() == ".tsq"), None)
     if index is None:
         raise BadRecording(

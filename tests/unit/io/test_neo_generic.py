@@ -81,6 +81,12 @@ def test_a_block_without_its_index(tmp_path: Path) -> None:
         read_recording(folder)
 
 
+def test_one_file_of_a_block_is_not_the_block(tmp_path: Path) -> None:
+    folder, _ = _block(tmp_path)
+    with pytest.raises(BadRecording, match="give the path of the folder"):
+        read_recording(folder / "day1.tsq")
+
+
 def test_what_neo_can_not_parse_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.smr"
     path.write_bytes(b"\1" * 3000)

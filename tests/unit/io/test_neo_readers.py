@@ -112,6 +112,12 @@ def test_a_header_without_its_files(files: ModuleType, tmp_path: Path) -> None:
         read_recording(tmp_path)
 
 
+def test_a_header_given_without_its_folder(files: ModuleType, tmp_path: Path) -> None:
+    path = files.write_intan_dat(tmp_path, np.arange(500))
+    with pytest.raises(BadRecording, match="give the path of the folder"):
+        read_recording(path)
+
+
 def test_files_shorter_than_the_numbers_of_their_samples(files: ModuleType, tmp_path: Path) -> None:
     files.write_intan_dat(tmp_path, np.arange(500))
     path = tmp_path / "amplifier.dat"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pynwb import TimeSeries
+from pynwb import H5DataIO, TimeSeries
 from pynwb.ecephys import LFP, ElectricalSeries
 from pynwb.event import EventsTable
 from pynwb.file import Subject
@@ -102,6 +102,22 @@ def test_series_that_share_their_time_stamps_and_results_that_are_no_signal(
     out = np.empty((1, 2), np.int16)
     recording.open(streams[1].name).read(2000, out)
     assert out.tolist() == [[2000, 2001]]
+
+
+@pytest.mark.filterwarnings("ignore:32001 compression")
+def test_files_packed_with_blosc(tmp_path: Path) -> None:
+    import hdf5plugin
+
+    nwb = new_nwb()
+    data = np.random.default_rng(0).integers(-900, 900, (5000, 3)).astype(np.int16)
+    packed = H5DataIO(data, chunks=(512, 3), allow_plugin_filters=True, **hdf5plugin.Blosc())
+    region = electrodes_of(nwb, [0, 1, 2])
+    nwb.add_acquisition(ElectricalSeries(name="raw", data=packed, electrodes=region, rate=1000.0))
+    recording = read_recording(save(nwb, tmp_path / "a.nwb"))
+    (stream,) = recording.description.streams
+    out = np.empty((3, 5000), np.int16)
+    recording.open(stream.name).read(0, out)
+    np.testing.assert_array_equal(out, data.T)
 
 
 def test_time_stamps_that_step_back_or_are_missing_are_set_apart(tmp_path: Path) -> None:
