@@ -210,3 +210,47 @@ def write_binary_csv(folder: Path, n_samples: int, n_channels: int = 3) -> Path:
     path = folder / "M1_ColMajor.bin"
     path.write_bytes(samples.tobytes())
     return path
+
+
+def write_intan_dat(
+    folder: Path, numbers: np.ndarray, *, by_channel: bool = False, n_channels: int = 2
+) -> Path:
+    """Intan's header with the samples in .dat files; `numbers` counts the samples, with gaps."""
+    header = write_rhd(folder / "info.rhd", [], n_channels=n_channels)
+    stop = int(numbers.max()) + 1
+    samples = np.stack([ramp(stop, c)[numbers] for c in range(n_channels)])
+    (folder / "time.dat").write_bytes(numbers.astype("<i4").tobytes())
+    if by_channel:
+        for i, row in enumerate(samples):
+            (folder / f"amp-A-{i:03d}.dat").write_bytes(row.astype("<i2").tobytes())
+    else:
+        (folder / "amplifier.dat").write_bytes(samples.T.astype("<i2").tobytes())
+    return header
+
+
+def write_rhs(
+    path: Path, block_starts: Sequence[int], rate_hz: float = 30_000, *, dc: bool = False
+) -> Path:
+    """An Intan stimulator's file: two amplifier channels, 128 samples a block, with currents.
+
+    dc : with the slow amplifier's channels, at 512 steps, which is 0 V
+    """
+    head = struct.pack("<Ihh", 0xD69127AC, 3, 0)
+    head += struct.pack("<fhffffffff", rate_hz, 1, 1.0, 0.5, 0.5, 7500.0, 1.0, 0.1, 0.5, 7500.0)
+    head += struct.pack("<hff", 0, 1e3, 1e3) + struct.pack("<hh", 0, 0)
+    head += struct.pack("<fff", 1e-6, 0.0, 0.0) + _qstring("") * 3
+    head += struct.pack("<hh", dc, 0) + _qstring("n/a")
+    head += struct.pack("<h", 1) + _qstring("Port A") + _qstring("A") + struct.pack("<hhh", 1, 2, 2)
+    for i in range(2):
+        head += _qstring(f"A-{i:03d}") * 2
+        head += struct.pack("<hhhhhhhhhhhff", i, i, 0, 1, i, 0, 0, 0, 0, 0, 0, 0.0, 0.0)
+    fields = [("tick", "<i4", 128), ("x", "<u2", (2, 128)), ("dc", "<u2", (2 * dc, 128))]
+    block = np.dtype([*fields, ("stim", "<u2", (2, 128))])
+    blocks = np.zeros(len(block_starts), block)
+    for i, start in enumerate(block_starts):
+        blocks[i]["tick"] = start + np.arange(128)
+        for c in range(2):
+            blocks[i]["x"][c] = ramp(start + 128, c, start).astype(np.int32) + 32_768
+    blocks["dc"] = 512
+    path.write_bytes(head + blocks.tobytes())
+    return path

@@ -1,138 +1,77 @@
-"""What every reader must do, whatever the format."""
+"""What every reader must do, whatever the format. Examples are in `tests/contract/examples`."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from wakeful.io.recording import choose_stream, read_recording
-from wakeful.model.errors import BadRecording
-from wakeful.model.recording import Recording
+from tests.contract.examples import EXAMPLES, Example
+from wakeful.io.recording import choose_stream, load_readers, read_recording
+from wakeful.io.registry import READERS
+from wakeful.model.errors import BadRecording, WakefulError
+from wakeful.model.recording import Recording, Stream
 from wakeful.model.time import Interval
 
+OPENING_BYTES = 2 * 1024 * 1024
+"""As much may be read to open a recording of gigabytes whose format needs no reading through."""
 
-@dataclass(frozen=True)
-class Case:
-    """A recording of one format, and what is planted in it."""
-
-    path: Path
-    format: str
-    channels: tuple[str, ...]
-    rate_hz: float
-    spans: tuple[tuple[float, int], ...]
-    """(start_s, n_samples)"""
-    planted: np.ndarray
-    """(n_channels, n_samples): all spans, one after the other."""
-    gain_uv: float
+MEMORY_BYTES = 48 * 1024 * 1024
+"""Buffers and the code of a library; far less than the recordings the test opens."""
 
 
-def _kept(files: ModuleType, parts: list[tuple[int, int]], n_channels: int) -> np.ndarray:
-    last = parts[-1][1]
-    return np.stack(
-        [np.concatenate([files.ramp(last, c)[a:b] for a, b in parts]) for c in range(n_channels)]
-    )
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Example]]:
+    """Each example written once: its folder, and what is planted in it."""
+
+    @cache
+    def write(name: str) -> tuple[Path, Example]:
+        folder = tmp_path_factory.mktemp("example")
+        return folder, EXAMPLES[name].make(folder)
+
+    return write
 
 
-def _neuralynx(files: ModuleType, folder: Path) -> Case:
-    for i in range(3):
-        records = files.ncs_records(9, short={3: 400}, lost_after={3: 250}, channel=i)
-        files.write_ncs(folder / f"CSC{i + 1}.ncs", files.ncs_header(f"CSC{i + 1}"), records)
-    first, second = 3 * 512 + 400, 5 * 512
-    return Case(
-        folder,
-        "neuralynx",
-        ("CSC1", "CSC2", "CSC3"),
-        2000,
-        ((0.0, first), ((first + 250) / 2000, second)),
-        _kept(files, [(0, first), (first + 250, first + 250 + second)], 3),
-        -0.030517578125,
-    )
-
-
-def _openephys(files: ModuleType, folder: Path) -> Case:
-    for i in range(2):
-        files.write_continuous(
-            folder / f"100_CH{i + 1}.continuous",
-            4,
-            channel=f"CH{i + 1}",
-            lost_after={2: 256},
-            number=i,
-        )
-    return Case(
-        folder,
-        "openephys-classic",
-        ("CH1", "CH2"),
-        1000,
-        ((0.0, 3072), (3.328, 1024)),
-        _kept(files, [(0, 3072), (3328, 4352)], 2),
-        0.195,
-    )
-
-
-def _intan(files: ModuleType, folder: Path) -> Case:
-    files.write_rhd(folder / "m_240131_235900.rhd", [0, 60, 120])
-    files.write_rhd(folder / "m_240131_235901.rhd", [180, 240, 400])
-    return Case(
-        folder,
-        "intan",
-        ("A-000", "A-001"),
-        20_000,
-        ((0.0, 300), (0.02, 60)),
-        _kept(files, [(0, 300), (400, 460)], 2),
-        0.195,
-    )
-
-
-def _edf(files: ModuleType, folder: Path) -> Case:
-    path = files.write_edf(folder / "a.edf", ["EEG", "EMG"], [100, 100], 5)
-    planted = np.stack([files.ramp(500, c) for c in range(2)])
-    return Case(path, "edf", ("EEG", "EMG"), 100, ((0.0, 500),), planted, 0.1)
-
-
-def _edf_with_gap(files: ModuleType, folder: Path) -> Case:
-    path = files.write_edf(folder / "a.edf", ["EEG", "EMG"], [100, 100], 4, onsets=[0, 1, 5, 6])
-    planted = np.stack([files.ramp(400, c) for c in range(2)])
-    return Case(path, "edf", ("EEG", "EMG"), 100, ((0.0, 200), (5.0, 200)), planted, 0.1)
-
-
-def _bdf(files: ModuleType, folder: Path) -> Case:
-    path = files.write_edf(folder / "a.bdf", ["Fz", "Cz"], [64, 64], 3, bdf=True)
-    planted = np.stack([files.ramp(192, c).astype(np.int32) * 300 for c in range(2)])
-    return Case(path, "bdf", ("Fz", "Cz"), 64, ((0.0, 192),), planted, 6553.5 / 16_777_215)
-
-
-def _binary_csv(files: ModuleType, folder: Path) -> Case:
-    files.write_binary_csv(folder, 3000)
-    planted = np.stack([files.ramp(3000, c) for c in range(3)]).astype(np.float32) / 8
-    names = ("C-000", "C-001", "C-002")
-    return Case(folder, "binary-csv", names, 1000, ((0.0, 3000),), planted, 1.0)
-
-
-CASES: dict[str, Callable[[ModuleType, Path], Case]] = {
-    "neuralynx": _neuralynx,
-    "openephys": _openephys,
-    "intan": _intan,
-    "edf": _edf,
-    "edf+d": _edf_with_gap,
-    "bdf": _bdf,
-    "binary-csv": _binary_csv,
-}
-
-
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest, files: ModuleType, tmp_path: Path) -> Case:
-    return CASES[request.param](files, tmp_path)
+@pytest.fixture(params=EXAMPLES)
+def case(
+    request: pytest.FixtureRequest,
+    written: Callable[[str], tuple[Path, Example]],
+    tmp_path: Path,
+) -> Example:
+    """A copy of an example, that a test may spoil."""
+    folder, example = written(request.param)
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    return replace(example, path=copy / example.path.relative_to(folder))
 
 
 @pytest.fixture
-def recording(case: Case) -> Recording:
+def recording(case: Example) -> Recording:
     return read_recording(case.path)
+
+
+@pytest.fixture(scope="module", params=EXAMPLES)
+def opened(
+    request: pytest.FixtureRequest, written: Callable[[str], tuple[Path, Example]]
+) -> tuple[Example, Recording]:
+    """An example that is only looked at."""
+    _, example = written(request.param)
+    return example, read_recording(example.path)
+
+
+def _only(recording: Recording) -> Stream:
+    (stream,) = recording.description.streams
+    return stream
 
 
 def _read_all(recording: Recording) -> np.ndarray:
@@ -144,29 +83,43 @@ def _read_all(recording: Recording) -> np.ndarray:
     return out
 
 
-def test_it_says_what_the_recording_holds(case: Case, recording: Recording) -> None:
+def _folder(case: Example) -> Path:
+    return case.path if case.path.is_dir() else case.path.parent
+
+
+UNPROVED = {"spike2"}
+"""Readers of which no file can be had or made; each says so in a warning of every recording."""
+
+
+def test_every_reader_has_an_example() -> None:
+    load_readers()
+    assert {entry.reader for entry in EXAMPLES.values()} == set(READERS) - UNPROVED
+
+
+def test_it_says_what_the_recording_holds(case: Example, recording: Recording) -> None:
     description = recording.description
-    (stream,) = description.streams
+    stream = _only(recording)
     assert description.format == case.format
     assert description.root == str(case.path)
     assert tuple(channel.name for channel in stream.channels) == case.channels
     assert stream.rate_hz == case.rate_hz
     assert stream.files
     assert str(len(case.channels)) in stream.name
-    folder = case.path if case.path.is_dir() else case.path.parent
-    assert all((folder / name).is_file() for name in stream.files)
+    assert all((_folder(case) / name).is_file() for name in stream.files)
 
 
-def test_spans_are_where_they_were_planted(case: Case, recording: Recording) -> None:
-    (stream,) = recording.description.streams
+def test_spans_are_where_they_were_planted(opened: tuple[Example, Recording]) -> None:
+    case, recording = opened
+    stream = _only(recording)
     assert [span.n_samples for span in stream.spans] == [n for _, n in case.spans]
     starts = [span.start_s for span in stream.spans]
     assert starts == pytest.approx([start for start, _ in case.spans], abs=0.1 / case.rate_hz)
     assert starts[0] == 0.0
 
 
-def test_spans_are_in_order_and_numbered_without_holes(recording: Recording) -> None:
-    (stream,) = recording.description.streams
+def test_spans_are_in_order_and_numbered_without_holes(opened: tuple[Example, Recording]) -> None:
+    _, recording = opened
+    stream = _only(recording)
     number, stop_s = 0, 0.0
     for span in stream.spans:
         assert span.first_sample == number
@@ -176,40 +129,63 @@ def test_spans_are_in_order_and_numbered_without_holes(recording: Recording) -> 
 
 
 def test_every_sample_comes_back_in_the_order_of_the_channels(
-    case: Case, recording: Recording
+    opened: tuple[Example, Recording],
 ) -> None:
+    case, recording = opened
     np.testing.assert_array_equal(_read_all(recording), case.planted)
 
 
-def test_the_source_agrees_with_the_description(recording: Recording) -> None:
-    (stream,) = recording.description.streams
+def test_the_source_agrees_with_the_description(opened: tuple[Example, Recording]) -> None:
+    case, recording = opened
+    stream = _only(recording)
     source = recording.open(stream.name)
     assert source.channels == stream.channels
     assert source.spans == stream.spans
+    assert source.dtype == case.planted.dtype
+    assert source.dtype.isnative
 
 
-def test_gain_gives_microvolts(case: Case, recording: Recording) -> None:
-    (stream,) = recording.description.streams
-    assert [channel.gain_uv for channel in stream.channels] == pytest.approx(
-        [case.gain_uv] * len(case.channels), rel=1e-6
+def test_gain_and_offset_give_microvolts(opened: tuple[Example, Recording]) -> None:
+    case, recording = opened
+    channels = _only(recording).channels
+    gains = case.gain_uv if isinstance(case.gain_uv, tuple) else (case.gain_uv,) * len(channels)
+    assert [channel.gain_uv for channel in channels] == pytest.approx(gains, rel=1e-6)
+    # EDF places zero between two steps; half a step is not an offset.
+    near = max(map(abs, gains))
+    assert [c.offset_uv for c in channels] == pytest.approx(
+        [case.offset_uv] * len(channels), abs=near
     )
 
 
-def test_pieces_do_not_change_what_is_read(case: Case, recording: Recording) -> None:
-    (stream,) = recording.description.streams
+def test_opening_again_gives_the_same(opened: tuple[Example, Recording]) -> None:
+    case, recording = opened
+    again = read_recording(case.path)
+    assert again.description == recording.description
+    whole = Interval(0.0, _only(recording).duration_s)
+    name = _only(recording).name
+    assert again.byte_ranges(name, whole) == recording.byte_ranges(name, whole)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_pieces_do_not_change_what_is_read(
+    opened: tuple[Example, Recording], data: st.DataObject
+) -> None:
+    case, recording = opened
+    stream = _only(recording)
     source = recording.open(stream.name)
-    rng = np.random.default_rng(7)
-    for span in stream.spans:
-        for _ in range(40):
-            a, b = np.sort(rng.integers(span.first_sample, span.stop_sample + 1, 2))
-            rows = rng.permutation(len(stream.channels))[: rng.integers(1, 4)].tolist()
-            out = np.full((len(rows), b - a), 99, source.dtype)
-            source.read(int(a), out, rows)
-            np.testing.assert_array_equal(out, case.planted[rows, a:b])
+    span = data.draw(st.sampled_from(stream.spans))
+    edges = st.integers(span.first_sample, span.stop_sample)
+    a, b = sorted((data.draw(edges), data.draw(edges)))
+    rows = data.draw(st.lists(st.integers(0, len(stream.channels) - 1), min_size=1, max_size=4))
+    out = np.full((len(rows), b - a), 99, source.dtype)
+    source.read(a, out, rows)
+    np.testing.assert_array_equal(out, case.planted[rows, a:b])
 
 
-def test_it_reads_into_arrays_that_are_not_contiguous(case: Case, recording: Recording) -> None:
-    (stream,) = recording.description.streams
+def test_it_reads_into_arrays_that_are_not_contiguous(opened: tuple[Example, Recording]) -> None:
+    case, recording = opened
+    stream = _only(recording)
     source = recording.open(stream.name)
     n_samples = stream.spans[0].n_samples
     turned = np.zeros((n_samples, len(stream.channels)), source.dtype)
@@ -220,8 +196,9 @@ def test_it_reads_into_arrays_that_are_not_contiguous(case: Case, recording: Rec
     np.testing.assert_array_equal(every_other[:, ::2], case.planted[:, :n_samples])
 
 
-def test_threads_read_at_once(case: Case, recording: Recording) -> None:
-    (stream,) = recording.description.streams
+def test_threads_read_at_once(opened: tuple[Example, Recording]) -> None:
+    case, recording = opened
+    stream = _only(recording)
     source = recording.open(stream.name)
     n_samples = stream.spans[0].n_samples
 
@@ -231,7 +208,7 @@ def test_threads_read_at_once(case: Case, recording: Recording) -> None:
             a, b = np.sort(rng.integers(0, n_samples + 1, 2))
             out = np.empty((len(stream.channels), b - a), source.dtype)
             source.read(int(a), out)
-            if not np.array_equal(out, case.planted[:, a:b]):
+            if not np.array_equal(out, case.planted[:, a:b], equal_nan=out.dtype.kind == "f"):
                 return False
         return True
 
@@ -239,8 +216,9 @@ def test_threads_read_at_once(case: Case, recording: Recording) -> None:
         assert all(pool.map(read, range(8)))
 
 
-def test_nothing_is_read_across_a_span(case: Case, recording: Recording) -> None:
-    (stream,) = recording.description.streams
+def test_nothing_is_read_across_a_span(opened: tuple[Example, Recording]) -> None:
+    _, recording = opened
+    stream = _only(recording)
     source = recording.open(stream.name)
     out = np.empty((len(stream.channels), 2), source.dtype)
     for span in stream.spans:
@@ -250,41 +228,71 @@ def test_nothing_is_read_across_a_span(case: Case, recording: Recording) -> None
         source.read(-1, out)
 
 
-def test_samples_are_read_when_asked_for_and_not_before(case: Case, recording: Recording) -> None:
+def test_samples_are_read_when_asked_for_and_not_before(
+    case: Example, recording: Recording
+) -> None:
     """Samples that change on disk after opening are given as they are then."""
-    (stream,) = recording.description.streams
+    if case.stored is None:
+        pytest.skip("its samples are packed, or have to be loaded whole")
+    stream = _only(recording)
     source = recording.open(stream.name)
-    folder = case.path if case.path.is_dir() else case.path.parent
-    first = folder / stream.files[0]
     start = np.empty((len(stream.channels), 8), source.dtype)
     source.read(0, start)
-    raw = first.read_bytes()
-    n_bytes = {"bdf": 3, "binary-csv": 4}.get(case.format, 2)
-    stored = {
-        "openephys-classic": start[0].astype(">i2").tobytes(),
-        "intan": (start[0].astype(np.int32) + 32_768).astype("<u2").tobytes(),
-        "bdf": start[0].astype("<i4")[:, None].view("u1")[:, :3].tobytes(),
-    }.get(case.format, start[0].tobytes())
-    at = raw.index(stored)
-    with first.open("r+b") as file:
-        file.seek(at)
-        file.write(raw[at + n_bytes : at + 2 * n_bytes])
+    changed = start.copy()
+    changed[0, 0] = start[0, 1]
+    stored = case.stored(start)
+    paths = [_folder(case) / name for name in stream.files]
+    path = next(path for path in paths if stored in path.read_bytes())
+    with path.open("r+b") as file:
+        file.seek(path.read_bytes().index(stored))
+        file.write(case.stored(changed))
     again = np.empty_like(start)
     source.read(0, again)
-    assert again[0, 0] == start[0, 1] != start[0, 0]
-    np.testing.assert_array_equal(again[0, 1:], start[0, 1:])
+    assert start[0, 1] != start[0, 0]
+    np.testing.assert_array_equal(again, changed)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in EXAMPLES.items() if entry.big])
+def test_opening_gigabytes_reads_little_and_holds_less(name: str, tmp_path: Path) -> None:
+    big = EXAMPLES[name].big
+    assert big is not None
+    path = big(tmp_path)
+    assert path.stat().st_size > 1_000_000_000
+    # Once before, so that the libraries it needs are there.
+    read_recording(path)
+    tracemalloc.start()
+    before = _bytes_read()
+    recording = read_recording(path)
+    stream = _only(recording)
+    source = recording.open(stream.name)
+    out = np.empty((len(stream.channels), 1000), source.dtype)
+    source.read(stream.spans[0].n_samples // 2, out)
+    n_bytes = _bytes_read() - before
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    path.unlink()
+    assert n_bytes < OPENING_BYTES
+    assert peak < MEMORY_BYTES
+
+
+def _bytes_read() -> int:
+    """What this process has asked the system for, by read calls."""
+    place = Path("/proc/self/io")
+    if not place.exists():
+        pytest.skip("this system does not count what is read")
+    return int(place.read_text().split()[1])
 
 
 def test_byte_ranges_hold_exactly_what_an_interval_is_read_from(
-    case: Case, recording: Recording
+    case: Example, recording: Recording
 ) -> None:
     """Everything outside the ranges is overwritten; the interval must still read the same."""
-    (stream,) = recording.description.streams
+    stream = _only(recording)
     span = stream.spans[-1]
     interval = Interval(span.time_of(span.n_samples // 3), span.time_of(span.n_samples // 2))
     part = span.cut(interval)
     assert part is not None
-    folder = case.path if case.path.is_dir() else case.path.parent
+    folder = _folder(case)
     source = recording.open(stream.name)
     before = np.empty((len(stream.channels), part.n_samples), source.dtype)
     source.read(part.first_sample, before)
@@ -304,11 +312,29 @@ def test_byte_ranges_hold_exactly_what_an_interval_is_read_from(
     np.testing.assert_array_equal(after, before)
 
 
-def test_wrong_arrays_and_names_are_refused(recording: Recording) -> None:
-    (stream,) = recording.description.streams
+def test_byte_ranges_grow_with_what_is_asked_for(opened: tuple[Example, Recording]) -> None:
+    """They are in order, don't overlap, and those of a part lie within those of the whole."""
+    _, recording = opened
+    stream = _only(recording)
+    whole = recording.byte_ranges(stream.name, Interval(0.0, stream.duration_s))
+    for file in stream.files:
+        own = [(r.start, r.stop) for r in whole if r.file == file]
+        assert own == sorted(own)
+        assert all(a[1] < b[0] for a, b in pairwise(own))
+    span = stream.spans[0]
+    part = recording.byte_ranges(stream.name, Interval(span.time_of(3), span.time_of(9)))
+    for piece in part:
+        assert any(
+            r.file == piece.file and r.start <= piece.start and piece.stop <= r.stop for r in whole
+        )
+
+
+def test_wrong_arrays_and_names_are_refused(opened: tuple[Example, Recording]) -> None:
+    _, recording = opened
+    stream = _only(recording)
     source = recording.open(stream.name)
     with pytest.raises(ValueError, match="samples are"):
-        source.read(0, np.empty((len(stream.channels), 4), np.float64))
+        source.read(0, np.empty((len(stream.channels), 4), np.complex64))
     with pytest.raises(ValueError, match="rows asked for"):
         source.read(0, np.empty((2, 4), source.dtype), [0])
     with pytest.raises(BadRecording, match=r"there is no stream 'x'.*choose one of"):
@@ -316,15 +342,80 @@ def test_wrong_arrays_and_names_are_refused(recording: Recording) -> None:
 
 
 def test_a_file_that_became_shorter_is_an_error_not_rubbish(
-    case: Case, recording: Recording
+    case: Example, recording: Recording
 ) -> None:
-    (stream,) = recording.description.streams
+    if case.loaded:
+        pytest.skip("its samples have to be loaded whole")
+    stream = _only(recording)
     source = recording.open(stream.name)
-    folder = case.path if case.path.is_dir() else case.path.parent
-    last = folder / stream.files[-1]
-    with last.open("r+b") as file:
-        file.truncate(last.stat().st_size - 40)
+    last = _folder(case) / stream.files[-1]
     span = stream.spans[-1]
+    # HDF5 keeps things of its own at the end of a file, and remembers the beginning.
+    n_bytes = last.stat().st_size
+    os.truncate(last, 1000 if last.suffix in (".nwb", ".mat") else n_bytes - max(40, n_bytes // 8))
     out = np.empty((len(stream.channels), span.n_samples), source.dtype)
-    with pytest.raises(BadRecording, match="too early"):
+    with pytest.raises(BadRecording) as caught:
         source.read(span.first_sample, out)
+    assert caught.value.where
+    assert caught.value.remedy
+
+
+def _damage(case: Example, how: str) -> None:
+    stream = _only(read_recording(case.path))
+    paths = [_folder(case) / name for name in stream.files]
+    rng = np.random.default_rng(3)
+    for path in paths if how != "truncated" else paths[-1:]:
+        raw = path.read_bytes()
+        if how == "empty":
+            path.write_bytes(b"")
+        elif how == "garbage":
+            path.write_bytes(rng.integers(0, 256, len(raw), np.uint8).tobytes())
+        elif how == "truncated":
+            path.write_bytes(raw[:-41])
+        elif how == "only the beginning":
+            path.write_bytes(raw[:100])
+        elif how == "a folder of that name":
+            path.unlink()
+            path.mkdir()
+        elif how == "a link to nowhere":
+            path.unlink()
+            path.symlink_to("nowhere")
+        else:
+            path.unlink()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "empty",
+        "garbage",
+        "truncated",
+        "only the beginning",
+        "a folder of that name",
+        "a link to nowhere",
+        "missing",
+    ],
+)
+def test_damage_is_an_error_that_says_where_and_what_to_do(case: Example, how: str) -> None:
+    if how == "garbage" and case.headerless:
+        pytest.skip("nothing tells rubbish from samples in a file without a header")
+    _damage(case, how)
+    with pytest.raises(WakefulError) as caught:
+        _read_all(read_recording(case.path))
+    assert caught.value.what
+    assert caught.value.where
+    assert caught.value.remedy
+
+
+def test_a_file_that_may_not_be_read_is_an_error(
+    case: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = _only(read_recording(case.path))
+    for name in stream.files:
+        (_folder(case) / name).chmod(0)
+    if os.access(_folder(case) / stream.files[0], os.R_OK):
+        pytest.skip("this user may read everything")
+    with pytest.raises(WakefulError) as caught:
+        read_recording(case.path)
+    assert caught.value.where
+    assert caught.value.remedy

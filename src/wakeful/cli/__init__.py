@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from wakeful.cli.demonstration import demo, simulate
-from wakeful.cli.inspection import doctor, explain, inspect, steps, verify
+from wakeful.cli.inspect import inspect
+from wakeful.cli.inspection import doctor, explain, steps, verify
 from wakeful.cli.library import add, backup, init, report, run, status
 from wakeful.cli.mirror import mirror
 from wakeful.cli.output import error_console

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: inspect, steps, verify, explain, doctor."""
+"""Commands that look and change nothing: steps, verify, explain, doctor."""
 
 from __future__ import annotations
 
@@ -17,96 +17,17 @@ from wakeful.cli.output import (
     JsonOption,
     LibraryOption,
     console,
-    duration,
     print_json,
     print_table,
 )
 from wakeful.config import open_library
 from wakeful.io.codec import to_plain
-from wakeful.io.recording import read_recording
 from wakeful.io.store import Receipt, Store, digest_file
 from wakeful.model.errors import UnknownResult
-from wakeful.model.recording import Stream
-from wakeful.model.time import Interval, account_for
 from wakeful.pipeline.verify import Comparison, Verification, chain_of
 from wakeful.pipeline.verify import verify as verify_result
 from wakeful.service.checkup import Finding, examine
 from wakeful.service.reference import describe_steps, steps_markdown
-
-
-def inspect(
-    path: Annotated[Path, typer.Argument(help="A recording's folder or file.")],
-    as_json: JsonOption = False,
-) -> None:
-    """What a recording holds: format, channels, rates, spans, gaps."""
-    description = read_recording(path.expanduser().resolve()).description
-    if as_json:
-        print_json(to_plain(description))
-        return
-    console.print(f"[bold]{escape(description.root)}[/]", highlight=False, soft_wrap=True)
-    start = "unknown" if description.start_utc is None else f"{description.start_utc:%F %T}"
-    if description.start_utc is not None:
-        start += " on the lab's clock" if description.start_is_local else " UTC"
-    console.print(f"format {description.format}; start {start}", highlight=False)
-    for stream in description.streams:
-        _print_stream(stream)
-    for warning in description.warnings:
-        console.print(f"[yellow]note[/] {escape(warning)}", highlight=False, soft_wrap=True)
-    if description.ignored_files:
-        names = ", ".join(description.ignored_files)
-        console.print(f"left aside: {escape(names)}", style="dim", highlight=False)
-
-
-def _print_stream(stream: Stream) -> None:
-    spans = stream.spans
-    fitted = sorted({round(span.rate_hz, 4) for span in spans})
-    rates = ", ".join(f"{rate:,.6g}" for rate in fitted[:4]) + (" ..." if len(fitted) > 4 else "")
-    console.print(
-        f"\n[bold cyan]stream {escape(stream.name)}[/]: {len(stream.channels)} channels, nominal "
-        f"{stream.rate_hz:,.6g} Hz (fitted {rates} Hz), {duration(stream.duration_s)}, "
-        f"{len(spans)} spans",
-        highlight=False,
-        soft_wrap=True,
-    )
-    print_table(
-        ("channel", "kind", "region", "reference", "high-pass", "low-pass", "µV per step"),
-        [
-            (
-                c.name,
-                c.kind.value,
-                c.region,
-                c.reference,
-                "?" if c.highpass_hz is None else f"{c.highpass_hz:g} Hz",
-                "?" if c.lowpass_hz is None else f"{c.lowpass_hz:g} Hz",
-                f"{c.gain_uv:.6g}",
-            )
-            for c in stream.channels
-        ],
-        right=1,
-    )
-    gaps = stream.gaps
-    if not gaps:
-        console.print("no gaps")
-    for gap in gaps[:20]:
-        console.print(
-            f"gap of {gap.duration_s * 1000:,.1f} ms at {gap.start_s:,.4f} s", highlight=False
-        )
-    if len(gaps) > 20:
-        console.print(f"and {len(gaps) - 20} more gaps")
-    for stretch in stream.quarantined:
-        console.print(
-            f"[yellow]quarantined[/] {stretch.interval.start_s:,.4f} to "
-            f"{stretch.interval.stop_s:,.4f} s: {escape(stretch.reason)}",
-            highlight=False,
-        )
-    whole = Interval(0.0, stream.duration_s)
-    parts = account_for(whole, whole, spans, stream.quarantined)
-    console.print(
-        f"accounted for: {parts.recorded_s:,.3f} s recorded + {parts.gap_s:,.3f} s gaps "
-        f"+ {parts.quarantined_s:,.3f} s quarantined = {parts.length_s:,.3f} s",
-        highlight=False,
-        soft_wrap=True,
-    )
 
 
 def steps(

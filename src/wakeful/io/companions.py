@@ -5,20 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.io.channels_file import FILE_NAME
+from wakeful.io.sidecar import sidecar_of
 
 _TABLES = {"_ColMajor.bin": "_Meta.csv"}
 """End of a recording's name -> end of the name of the table it can't be read without."""
 
+_EVENTS = {f".ns{i}": ".nev" for i in range(1, 7)}
+"""Ending of a recording -> ending of the file beside it that holds its events."""
+
 
 def companions(path: Path) -> tuple[Path, ...]:
-    """The files beside `path` that reading it needs: its table, and a channels.csv."""
+    """The files beside `path` that reading it needs: its table, sidecar, events, channels.csv."""
     names = [
         path.name.removesuffix(end) + table
         for end, table in _TABLES.items()
         if path.name.endswith(end)
     ]
+    if (end := _EVENTS.get(path.suffix.lower())) is not None:
+        names.append(path.with_suffix(end).name)
     return tuple(
         beside
-        for name in (*names, FILE_NAME)
+        for name in (*names, sidecar_of(path).name, FILE_NAME)
         if name != path.name and (beside := path.with_name(name)).is_file()
     )

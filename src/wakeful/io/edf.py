@@ -10,15 +10,12 @@ every number with it.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-
-import numpy as np
 
 from wakeful.io.channel_kinds import guess_kind
 from wakeful.io.record_streams import name_stream, name_uniquely
@@ -28,8 +25,7 @@ from wakeful.io.records import (
     FileRecording,
     RecordLayout,
     Run,
-    open_file,
-    read_exactly,
+    read_bytes,
 )
 from wakeful.io.registry import Found, by_suffix, reader
 from wakeful.model.errors import BadRecording, TruncatedFile
@@ -74,10 +70,16 @@ class _Header:
     """-1 where the file was never closed."""
     discontinuous: bool
     start: datetime | None
+    subject: str
     signals: tuple[_Signal, ...]
 
 
-@reader(name="edf", title="EDF, EDF+, BDF (.edf, .bdf)", sniff=by_suffix(".edf", ".bdf"))
+@reader(
+    name="edf",
+    title="EDF, EDF+, BDF (.edf, .bdf)",
+    sniff=by_suffix(".edf", ".bdf"),
+    rotates=True,
+)
 def open_edf(found: Found) -> FileRecording:
     """Open an EDF or BDF file, or a folder that holds one.
 
@@ -149,12 +151,13 @@ def open_edf(found: Found) -> FileRecording:
         start_is_local=start is not None,
         warnings=tuple(warnings),
         ignored_files=tuple(sorted(file.name for file in found.others)),
+        subject=header.subject,
     )
     return FileRecording(description, path.parent, records)
 
 
 def _read_header(path: Path, size: int) -> _Header:
-    raw = _read_bytes(path, 0, min(size, _FIXED_BYTES))
+    raw = read_bytes(path, 0, min(size, _FIXED_BYTES))
     is_bdf = raw[:8] == b"\xffBIOSEMI"
     if len(raw) < _FIXED_BYTES or not (is_bdf or raw[:8].strip() == b"0"):
         raise _bad("the file does not begin with an EDF or BDF header", path)
@@ -171,7 +174,7 @@ def _read_header(path: Path, size: int) -> _Header:
         raise TruncatedFile(
             "the file ends within its header", where=path.name, remedy="copy the file again"
         )
-    rest = _read_bytes(path, _FIXED_BYTES, header_bytes - _FIXED_BYTES).decode("latin-1")
+    rest = read_bytes(path, _FIXED_BYTES, header_bytes - _FIXED_BYTES).decode("latin-1")
     signals, record_bytes = _read_signals(rest, n_signals, 3 if is_bdf else 2, path)
     return _Header(
         encoding=Encoding.INT24 if is_bdf else Encoding.INT16,
@@ -181,6 +184,8 @@ def _read_header(path: Path, size: int) -> _Header:
         n_records=n_records,
         discontinuous=text[192:197] in ("EDF+D", "BDF+D"),
         start=_read_start(text),
+        # EDF+ writes X for what is not said.
+        subject=" ".join(word for word in text[8:88].split() if word != "X"),
         signals=signals,
     )
 
@@ -267,7 +272,7 @@ def _read_onsets(path: Path, header: _Header, n_records: int) -> list[float]:
     onsets: list[float] = []
     for record in range(n_records if header.discontinuous else 1):
         at = header.header_bytes + record * header.record_bytes + signal.at
-        raw = _read_bytes(path, at, n_bytes)
+        raw = read_bytes(path, at, n_bytes)
         try:
             onsets.append(float(raw.split(b"\x14", 1)[0]))
         except ValueError:
@@ -344,16 +349,6 @@ def _read_start(text: str) -> datetime | None:
         return datetime(*day, *hours, tzinfo=UTC)
     except ValueError:
         return None
-
-
-def _read_bytes(path: Path, offset: int, n_bytes: int) -> bytes:
-    buffer = np.empty(n_bytes, np.uint8)
-    descriptor = open_file(path)
-    try:
-        read_exactly(descriptor, buffer, offset, path)
-    finally:
-        os.close(descriptor)
-    return buffer.tobytes()
 
 
 def _whole(text: str, what: str, path: Path) -> int:

@@ -1,4 +1,6 @@
-"""Formats whose headers neo parses: Intan .rhd (the traditional one, header and data in one file).
+"""Formats whose headers neo parses: Intan .rhd and .rhs.
+
+Here the traditional one, header and data in one file; `wakeful.io.intan_files` has the others.
 
 neo gives channels, gains and the place of every channel in a data block; the time stamps and the
 samples are read here, so that gaps become spans, memory stays flat and threads don't wait for one
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.intan_files import open_dat_files
 from wakeful.io.record_streams import name_stream, name_uniquely, place_apart
 from wakeful.io.record_times import Clock, SpanFinder, Stamps, TimeTable
 from wakeful.io.records import (
@@ -29,11 +32,14 @@ from wakeful.io.records import (
 )
 from wakeful.io.registry import Found, by_suffix, reader
 from wakeful.model.errors import BadRecording, NoRecording, TruncatedFile
-from wakeful.model.recording import Description, Stream
+from wakeful.model.recording import Description, Recording, Stream
 from wakeful.model.subject import Channel, ChannelKind
 from wakeful.model.time import Quarantine, Span
 
 _AMPLIFIER = "0"
+_SLOW_AMPLIFIER = "10"
+_STIMULATION = "11"
+"""Current of the stimulator, packed with flags into bits."""
 _TO_UV = {"uV": 1.0, "mV": 1e3, "V": 1e6}
 _ZERO = 32_768
 _WRAP = 2**32
@@ -59,23 +65,33 @@ class _IntanFile:
         return (self.path.stat().st_size - self.header_bytes) // self.block.itemsize
 
 
-@reader(name="intan", title="Intan (.rhd)", sniff=by_suffix(".rhd"))
-def open_intan(found: Found) -> FileRecording:
-    """Open a .rhd file, or a folder of .rhd files that continue each other.
+@reader(name="intan", title="Intan (.rhd, .rhs)", sniff=by_suffix(".rhd", ".rhs"))
+def open_intan(found: Found) -> Recording:
+    """Open a .rhd or .rhs file, a folder of them that continue each other, or one with .dat files.
 
     Raises
     ------
     NoRecording
-        The samples are in separate .dat files (not read yet), or there are none.
+        There are no samples.
     BadRecording
         A file is damaged, or files of one folder hold different channels.
     """
-    parsed = [_parse(path) for path in found.files]
+    parsers = [(path, _parse_header(path)) for path in found.files]
+    apart = [path for path, parser in parsers if parser.file_format != "header-attached"]
+    if apart:
+        if len(parsers) > 1:
+            raise BadRecording(
+                f"{apart[0].name} has its samples in .dat files, others hold their own",
+                where=str(found.root),
+                remedy="keep one recording to a folder",
+            )
+        return open_dat_files(found, parsers[0][1])
+    parsed = [_parse(path, parser) for path, parser in parsers]
     filled = [file for file in parsed if file.n_blocks]
     bare = [file.path.name for file in parsed if not file.n_blocks]
     if not filled:
         raise NoRecording(
-            "the .rhd files hold no samples",
+            "the files hold no samples",
             where=str(found.root),
             remedy="check that recording was on and that the copy has ended",
         )
@@ -98,7 +114,7 @@ def open_intan(found: Found) -> FileRecording:
     streams: list[Stream] = []
     records: dict[str, Sequence[ChannelRecords]] = {}
     taken: set[str] = set()
-    for of_stream in sorted({c[6] for c in first.channels}):
+    for of_stream in sorted({c[6] for c in first.channels} - {_STIMULATION}):
         members = [
             c for c in first.channels if c[6] == of_stream and c[1] in (first.block.names or ())
         ]
@@ -114,6 +130,8 @@ def open_intan(found: Found) -> FileRecording:
         warnings.append(f"without samples, left aside: {', '.join(bare)}")
     if any(name.startswith("USB board digital") for name in first.block.names or ()):
         warnings.append("digital inputs of the board are not read")
+    if any(c[6] == _STIMULATION for c in first.channels):
+        warnings.append("the stimulator's current is not read")
     if table.set_apart:
         n_blocks = sum(apart.n_records for apart in table.set_apart)
         reasons = ", ".join(sorted({apart.reason for apart in table.set_apart}))
@@ -130,7 +148,8 @@ def open_intan(found: Found) -> FileRecording:
     return FileRecording(description, folder, records)
 
 
-def _parse(path: Path) -> _IntanFile:
+def _parse_header(path: Path) -> Any:
+    """Give neo's reader after it has parsed the header."""
     from neo.rawio import IntanRawIO
 
     class Headers(IntanRawIO):  # type: ignore[misc]
@@ -154,12 +173,10 @@ def _parse(path: Path) -> _IntanFile:
             where=path.name,
             remedy="copy the file again, or move it out of the folder",
         ) from error
-    if parser.file_format != "header-attached":
-        raise NoRecording(
-            f"Intan's {parser.file_format} format (samples in .dat files) is not read yet",
-            where=str(path),
-            remedy="save recordings in the traditional Intan format, one .rhd file",
-        )
+    return parser
+
+
+def _parse(path: Path, parser: Any) -> _IntanFile:
     # The memory map that neo made: only its type and offset are used, not its samples.
     data = parser._raw_data  # noqa: SLF001
     channels = tuple(
@@ -223,7 +240,8 @@ def _make_stream(
                 first.header_bytes, first.block.itemsize, at, in_block, Encoding.OFFSET_BINARY
             )
         )
-        scale = _TO_UV.get(unit, 1.0)
+        # Intan's slow amplifier inverts: volts = -0.01923 (x - 512). neo leaves the sign out.
+        scale = _TO_UV.get(unit, 1.0) * (-1 if of_stream == _SLOW_AMPLIFIER else 1)
         kind = guess_kind(name)
         if of_stream != _AMPLIFIER and kind.is_brain:
             kind = ChannelKind.OTHER
@@ -233,7 +251,7 @@ def _make_stream(
                 kind=kind,
                 gain_uv=gain * scale,
                 # Samples are given with zero volts of the converter at 0, not at 32,768.
-                offset_uv=_clean((offset + _ZERO * gain) * scale, gain * scale),
+                offset_uv=_clean((offset + _ZERO * gain) * scale, abs(gain * scale)),
                 highpass_hz=first.highpass_hz if of_stream == _AMPLIFIER else None,
                 lowpass_hz=first.lowpass_hz if of_stream == _AMPLIFIER else None,
                 notes="" if unit in _TO_UV else f"measured in {unit or 'no unit'}, not in volts",

@@ -13,7 +13,19 @@ from wakeful.io.registry import READERS, Found, Growth, Reader
 from wakeful.model.errors import AmbiguousStream, BadRecording, NoRecording, StillGrowing
 from wakeful.model.recording import Description, Recording, Stream
 
-_READER_MODULES = ("neuralynx", "openephys", "neo_readers", "edf", "binary_csv")
+_READER_MODULES = (
+    "neuralynx",
+    "openephys",
+    "neo_readers",
+    "edf",
+    "binary_csv",
+    "npy",
+    "mat",
+    "nwb_reader",
+    "blackrock",
+    "plexon",
+    "neo_generic",
+)
 """Modules of this package that register a reader; imported when a recording is first opened."""
 
 _TIE = 0.10
@@ -57,7 +69,12 @@ def read_recording(
             where=str(path),
             remedy="it is read once the recording has ended",
         )
-    return reader.open(replace(found, scans=scans, growth=growth, thorough=thorough))
+    found = replace(found, scans=scans, growth=growth, thorough=thorough)
+    if reader.rotates and len(found.files) > 1:
+        from wakeful.io.chain import open_chain
+
+        return open_chain(reader, found)
+    return reader.open(found)
 
 
 def recognise(path: Path) -> tuple[Reader, Found]:
@@ -76,6 +93,8 @@ def recognise(path: Path) -> tuple[Reader, Found]:
     claims = {name: found for name, r in READERS.items() if (found := r.sniff(files))}
     if not claims:
         raise _nothing_found(path, files)
+    if firm := {name: taken for name, taken in claims.items() if not READERS[name].gives_way}:
+        claims = firm
     if len(claims) > 1:
         what = "; ".join(
             f"{READERS[name].title}: {_shorten([f.name for f in found])}"

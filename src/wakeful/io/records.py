@@ -225,6 +225,25 @@ def read_exactly(descriptor: int, buffer: NDArray[np.uint8], offset: int, path: 
         done += n_bytes
 
 
+def read_bytes(path: Path, offset: int, n_bytes: int) -> bytes:
+    """Some bytes of a file that is not kept open: a header.
+
+    Raises
+    ------
+    BadRecording
+        The file is gone or may not be read.
+    TruncatedFile
+        It ends before that.
+    """
+    buffer = np.empty(n_bytes, np.uint8)
+    descriptor = open_file(path)
+    try:
+        read_exactly(descriptor, buffer, offset, path)
+    finally:
+        os.close(descriptor)
+    return buffer.tobytes()
+
+
 def iterate_heads(
     path: Path, layout: RecordLayout, head: np.dtype[Any], n_records: int
 ) -> Iterator[NDArray[Any]]:
@@ -420,7 +439,7 @@ class FileRecording:
         return tuple(
             ByteRange(path.relative_to(self._folder).as_posix(), start, stop)
             for path, ranges in wanted.items()
-            for start, stop in _join_ranges(ranges)
+            for start, stop in join_ranges(ranges)
         )
 
     def read_events(self) -> tuple[EventSeries, ...]:
@@ -432,7 +451,8 @@ class FileRecording:
         return ()
 
 
-def _join_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def join_ranges(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges in order, those that touch or overlap made one."""
     joined: list[tuple[int, int]] = []
     for start, stop in sorted(ranges):
         if joined and start <= joined[-1][1]:

@@ -78,24 +78,48 @@ class Reader:
     open: Open
     follows: bool = False
     """Whether it can read a recording that is still being written (`Found.growth`)."""
+    rotates: bool = False
+    """Whether it opens one file, and several in a folder may continue each other: they are then
+    opened one by one and joined (`wakeful.io.chain`)."""
+    gives_way: bool = False
+    """Whether its files are looked at only where no other format is found: analyses leave files
+    of such formats beside raw data."""
 
 
 READERS: dict[str, Reader] = {}
 """By name, in the order in which they were registered."""
 
 
-def reader(*, name: str, title: str, sniff: Sniff, follows: bool = False) -> Callable[[Open], Open]:
+def reader(
+    *,
+    name: str,
+    title: str,
+    sniff: Sniff,
+    follows: bool = False,
+    rotates: bool = False,
+    gives_way: bool = False,
+) -> Callable[[Open], Open]:
     """Register the decorated function as the one that opens a format.
 
     Parameters
     ----------
     follows : it can read a recording that is still being written
+    rotates : it opens one file, and several in a folder may continue each other
+    gives_way : its files count only where no other format is found
     """
 
     def register(function: Open) -> Open:
         if name in READERS and READERS[name].open.__module__ != function.__module__:
             raise ValueError(f"two readers are called {name!r}")
-        READERS[name] = Reader(name=name, title=title, sniff=sniff, open=function, follows=follows)
+        READERS[name] = Reader(
+            name=name,
+            title=title,
+            sniff=sniff,
+            open=function,
+            follows=follows,
+            rotates=rotates,
+            gives_way=gives_way,
+        )
         return function
 
     return register

@@ -68,6 +68,9 @@ class Description:
     warnings: tuple[str, ...] = ()
     """What a person must know: unknown start, odd headers, files left aside."""
     ignored_files: tuple[str, ...] = field(default=())
+    subject: str = ""
+    """Whose recording it is, as the files say it; "" where they don't. Shown to people, and files
+    of different subjects are never joined; the row's subject is the one that counts."""
 
 
 @dataclass(frozen=True, slots=True)

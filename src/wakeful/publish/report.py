@@ -12,7 +12,6 @@ from typing import Literal
 
 from jinja2 import Environment, StrictUndefined
 
-from wakeful.figures.style import MM_PER_INCH, PNG_DPI, WIDTH_MM
 from wakeful.model.subject import Session
 from wakeful.model.time import Accounting
 
@@ -177,6 +176,9 @@ def _width_share(figure: ReportFigure) -> str:
     if figure.data[:8] != b"\x89PNG\r\n\x1a\n" or len(figure.data) < 24:
         return "1"
     (pixels,) = struct.unpack_from(">I", figure.data, 16)
+    # Matplotlib takes longer to load than most commands take to run.
+    from wakeful.figures.style import MM_PER_INCH, PNG_DPI, WIDTH_MM
+
     share = min(1.0, pixels * MM_PER_INCH / PNG_DPI / WIDTH_MM)
     return f"{share:.3f}".rstrip("0").rstrip(".")
 

@@ -18,3 +18,9 @@ def test_a_table_and_a_channels_file_come_along(tmp_path):
     root = Path(manifest.root)
     assert root.name == "A_ColMajor.bin"
     assert (root.parent / "A_Meta.csv").read_text() == "A_Meta.csv"
+
+
+def test_events_go_with_their_signals(tmp_path: Path) -> None:
+    for name in ("a.ns5", "a.nev", "b.nev"):
+        (tmp_path / name).write_bytes(b"x")
+    assert companions(tmp_path / "a.ns5") == (tmp_path / "a.nev",)

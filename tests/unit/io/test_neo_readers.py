@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wakeful.io.recording import choose_stream, read_recording
-from wakeful.model.errors import BadRecording, NoRecording, TruncatedFile
+from wakeful.model.errors import BadRecording, TruncatedFile
 from wakeful.model.subject import ChannelKind
 from wakeful.model.time import Interval
 
@@ -101,13 +101,40 @@ def test_files_that_are_not_whole(files: ModuleType, tmp_path: Path) -> None:
         read_recording(path)
 
 
-def test_samples_in_files_of_their_own_are_not_read_yet(files: ModuleType, tmp_path: Path) -> None:
-    path = files.write_rhd(tmp_path / "info.rhd", [0])
-    path.write_bytes(path.read_bytes()[: -(60 * 4 + 2 * 60 * 2)])
-    (tmp_path / "amplifier.dat").write_bytes(b"\0" * 400)
-    (tmp_path / "time.dat").write_bytes(b"\0" * 400)
-    with pytest.raises(NoRecording, match=r"samples in \.dat files\) is not read yet"):
+def test_a_header_without_its_files(files: ModuleType, tmp_path: Path) -> None:
+    files.write_intan_dat(tmp_path, np.arange(500))
+    (tmp_path / "time.dat").rename(tmp_path / "kept")
+    with pytest.raises(BadRecording, match=r"time\.dat"):
         read_recording(tmp_path)
+    (tmp_path / "kept").rename(tmp_path / "time.dat")
+    (tmp_path / "amplifier.dat").unlink()
+    with pytest.raises(BadRecording):
+        read_recording(tmp_path)
+
+
+def test_a_header_given_without_its_folder(files: ModuleType, tmp_path: Path) -> None:
+    path = files.write_intan_dat(tmp_path, np.arange(500))
+    with pytest.raises(BadRecording, match="give the path of the folder"):
+        read_recording(path)
+
+
+def test_files_shorter_than_the_numbers_of_their_samples(files: ModuleType, tmp_path: Path) -> None:
+    files.write_intan_dat(tmp_path, np.arange(500))
+    path = tmp_path / "amplifier.dat"
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(TruncatedFile, match=r"amplifier\.dat.*2,000 bytes, it has 1,996"):
+        read_recording(tmp_path)
+
+
+def test_the_stimulators_slow_amplifier_inverts(files: ModuleType, tmp_path: Path) -> None:
+    files.write_rhs(tmp_path / "a.rhs", [0, 128], dc=True)
+    fast, slow = read_recording(tmp_path).description.streams
+    channel = slow.channels[0]
+    assert channel.gain_uv == pytest.approx(-19_230)
+    # 512 is 0 V; samples come with 32,768 at 0.
+    assert channel.gain_uv * (512 - 32_768) + channel.offset_uv == pytest.approx(0, abs=1e-3)
+    assert channel.kind is ChannelKind.OTHER
+    assert fast.channels[0].gain_uv == pytest.approx(0.195)
 
 
 @pytest.mark.real_data
