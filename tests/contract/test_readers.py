@@ -114,6 +114,49 @@ def _binary_csv(files: ModuleType, folder: Path) -> Case:
     return Case(folder, "binary-csv", names, 1000, ((0.0, 3000),), planted, 1.0)
 
 
+def _openephys_binary(files: ModuleType, folder: Path) -> Case:
+    numbers = np.concatenate([np.arange(5000, 8000), np.arange(9000, 10_500)])
+    files.flat.write_open_ephys(folder / "recording1", numbers, rate_hz=1000)
+    planted = np.stack([files.ramp(10_500, c)[numbers] for c in range(3)])
+    spans = ((0.0, 3000), (4.0, 1500))
+    return Case(folder, "openephys-binary", ("CH1", "CH2", "CH3"), 1000, spans, planted, 0.195)
+
+
+def _spikeglx(files: ModuleType, folder: Path) -> Case:
+    table = "(0,384)" + "".join(f"({c} 0 0 500 250 1)" for c in range(384))
+    path = files.flat.write_spikeglx(
+        folder / "m_g0_t0.imec0.lf.bin", 3000, 3,
+        nSavedChans=3, snsApLfSy="0,3,0", snsSaveChanSubset="384:386", fileSizeBytes=18_000,
+        imSampRate=2500, **{"~imroTbl": table, "~snsChanMap": None},
+    )  # fmt: skip
+    planted = files.flat.frames(0, 3000, 3)
+    path.write_bytes(planted.tobytes())
+    gain_uv = 0.6 / 512 / 250 * 1e6
+    names = ("LF384", "LF385", "LF386")
+    return Case(folder, "spikeglx", names, 2500, ((0.0, 3000),), planted.T.copy(), gain_uv)
+
+
+def _flat(files: ModuleType, folder: Path) -> Case:
+    planted = files.flat.frames(0, 3000, 3)
+    described = {"rate_hz": 1000, "n_channels": 3, "gain_uv": 0.25}
+    files.flat.write_flat(folder / "rec.dat", planted, described)
+    names = ("CH1", "CH2", "CH3")
+    return Case(folder, "flat", names, 1000, ((0.0, 3000),), planted.T.copy(), 0.25)
+
+
+def _flat_by_channel(files: ModuleType, folder: Path) -> Case:
+    planted = files.flat.frames(0, 3000, 2).T.astype("<f4") / 8
+    described = {
+        "rate_hz": 1000, "n_channels": 2, "gain_uv": 1.0, "dtype": "float32",
+        "order": "channel-major", "names": ["C-0", "C-1"],
+    }  # fmt: skip
+    path = files.flat.write_flat(folder / "rec.bin", planted, described)
+    return Case(path, "flat", ("C-0", "C-1"), 1000, ((0.0, 3000),), planted, 1.0)
+
+
+_INTERLEAVED = {"openephys-binary": 3, "spikeglx": 3, "flat": 3}
+"""Format -> channels of its case that stand together for each moment."""
+
 CASES: dict[str, Callable[[ModuleType, Path], Case]] = {
     "neuralynx": _neuralynx,
     "openephys": _openephys,
@@ -122,6 +165,10 @@ CASES: dict[str, Callable[[ModuleType, Path], Case]] = {
     "edf+d": _edf_with_gap,
     "bdf": _bdf,
     "binary-csv": _binary_csv,
+    "openephys-binary": _openephys_binary,
+    "spikeglx": _spikeglx,
+    "flat": _flat,
+    "flat-by-channel": _flat_by_channel,
 }
 
 
@@ -259,16 +306,18 @@ def test_samples_are_read_when_asked_for_and_not_before(case: Case, recording: R
     start = np.empty((len(stream.channels), 8), source.dtype)
     source.read(0, start)
     raw = first.read_bytes()
-    n_bytes = {"bdf": 3, "binary-csv": 4}.get(case.format, 2)
+    n_bytes = {"bdf": 3, "binary-csv": 4}.get(case.format, start.dtype.itemsize)
+    n_apart = _INTERLEAVED.get(case.format, 1) if start.dtype == np.int16 else 1
     stored = {
         "openephys-classic": start[0].astype(">i2").tobytes(),
         "intan": (start[0].astype(np.int32) + 32_768).astype("<u2").tobytes(),
         "bdf": start[0].astype("<i4")[:, None].view("u1")[:, :3].tobytes(),
-    }.get(case.format, start[0].tobytes())
+    }.get(case.format, start[0].tobytes() if n_apart == 1 else start.T.tobytes())
     at = raw.index(stored)
     with first.open("r+b") as file:
         file.seek(at)
-        file.write(raw[at + n_bytes : at + 2 * n_bytes])
+        following = at + n_apart * n_bytes
+        file.write(raw[following : following + n_bytes])
     again = np.empty_like(start)
     source.read(0, again)
     assert again[0, 0] == start[0, 1] != start[0, 0]

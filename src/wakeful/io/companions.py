@@ -6,16 +6,21 @@ from pathlib import Path
 
 from wakeful.io.channels_file import FILE_NAME
 
-_TABLES = {"_ColMajor.bin": "_Meta.csv"}
-"""End of a recording's name -> end of the name of the table it can't be read without."""
+_TABLES = {
+    "_ColMajor.bin": ("_Meta.csv",),
+    ".bin": (".meta", ".flat.json"),
+    ".dat": (".flat.json",),
+}
+"""End of a recording's name -> ends of the names of the files it can't be read without."""
 
 
 def companions(path: Path) -> tuple[Path, ...]:
-    """The files beside `path` that reading it needs: its table, and a channels.csv."""
+    """The files beside `path` that reading it needs: what describes it, and a channels.csv."""
     names = [
-        path.name.removesuffix(end) + table
-        for end, table in _TABLES.items()
-        if path.name.endswith(end)
+        path.name[: -len(end)] + table
+        for end, tables in _TABLES.items()
+        if path.name.lower().endswith(end.lower())
+        for table in tables
     ]
     return tuple(
         beside

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.neuralynx_events import BESIDE, NeuralynxRecording, RecordingClock
 from wakeful.io.neuralynx_header import HEADER_BYTES, NeuralynxHeader, read_header
 from wakeful.io.record_streams import TimedChannel, group_channels
 from wakeful.io.record_times import Clock, SpanFinder, Stamps, TimeTable
@@ -222,7 +223,7 @@ def _judge(heads: NDArray[np.void], channel: int, rate: int) -> Stamps:
 
 @reader(name="neuralynx", title="Neuralynx (.ncs)", sniff=by_suffix(".ncs"))
 def open_neuralynx(found: Found) -> FileRecording:
-    """Open a folder of .ncs files, or one of them.
+    """Open a folder of .ncs files (with the events and tracking beside them), or one of them.
 
     Raises
     ------
@@ -254,9 +255,25 @@ def open_neuralynx(found: Found) -> FileRecording:
         start_utc=start,
         start_is_local=start is not None,
         warnings=(*warnings, *more, *more_start),
-        ignored_files=tuple(sorted([*bare, *(path.name for path in found.others)])),
+        ignored_files=tuple(
+            sorted([*bare, *(p.name for p in found.others if p.suffix.lower() not in BESIDE)])
+        ),
     )
-    return FileRecording(description, found.folder, records)
+    return NeuralynxRecording(
+        description,
+        found.folder,
+        records,
+        clock=_find_origin(whole, description),
+        beside=found.others,
+        growth=found.growth,
+    )
+
+
+def _find_origin(whole: Sequence[NcsFile], description: Description) -> RecordingClock:
+    """The first sample of all, where the recording's seconds begin."""
+    first = min((f.table for f in whole), key=lambda t: t.base_tick + t.spans[0].start_ticks)
+    duration_s = max(stream.duration_s for stream in description.streams)
+    return RecordingClock(first.base_tick, first.spans[0].start_ticks, duration_s)
 
 
 def _scan_all(files: Sequence[Path], scans: Path | None) -> list[NcsFile | None]:

@@ -26,6 +26,20 @@ _OPENED = re.compile(r"#+\s*(?:Time|Date) Opened", re.IGNORECASE)
 _MAX_RATE_HZ = 1e6
 
 
+@dataclass(frozen=True)
+class HeaderText:
+    """The header's properties, whatever kind of file it is of."""
+
+    values: Mapping[str, str]
+    """Key in small letters -> value."""
+    lines: tuple[str, ...]
+
+    @property
+    def opened(self) -> datetime | None:
+        """When the file was made: local time, without a zone."""
+        return _read_date(self.lines, self.values)
+
+
 @dataclass(frozen=True, kw_only=True)
 class NeuralynxHeader:
     """What the header of a .ncs file says."""
@@ -45,8 +59,8 @@ class NeuralynxHeader:
     warnings: tuple[str, ...]
 
 
-def read_header(raw: bytes, where: str) -> NeuralynxHeader:
-    """Parse the header of a .ncs file.
+def read_header_text(raw: bytes, where: str) -> HeaderText:
+    """Split the header of a Neuralynx file (.ncs, .nev, .nvt) into its properties.
 
     Parameters
     ----------
@@ -56,7 +70,7 @@ def read_header(raw: bytes, where: str) -> NeuralynxHeader:
     Raises
     ------
     BadRecording
-        It is not a Neuralynx header, or does not say how many volts a step is.
+        It is not a Neuralynx header.
     """
     text = raw.rstrip(b"\0").decode("latin-1")
     if not text:
@@ -76,6 +90,24 @@ def read_header(raw: bytes, where: str) -> NeuralynxHeader:
             where=where,
             remedy="copy it again, or move it out of the folder",
         )
+    return HeaderText(values, tuple(lines))
+
+
+def read_header(raw: bytes, where: str) -> NeuralynxHeader:
+    """Parse the header of a .ncs file.
+
+    Parameters
+    ----------
+    raw : the first 16,384 bytes
+    where : the file, for errors
+
+    Raises
+    ------
+    BadRecording
+        It is not a Neuralynx header, or does not say how many volts a step is.
+    """
+    text = read_header_text(raw, where)
+    values = text.values
     warnings: list[str] = []
     inverted = values.get("inputinverted", "").lower() in ("true", "1", "yes")
     gain_uv = _read_gain(values, where, warnings)
@@ -87,7 +119,7 @@ def read_header(raw: bytes, where: str) -> NeuralynxHeader:
         highpass_hz=_read_corner(values, "low", "amplowcut"),
         lowpass_hz=_read_corner(values, "high", "amphicut"),
         reference=values.get("referencechannel", "") or "unknown",
-        opened=_read_date(lines, values),
+        opened=text.opened,
         warnings=tuple(warnings),
     )
 

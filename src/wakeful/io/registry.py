@@ -76,24 +76,32 @@ class Reader:
     open: Open
     follows: bool = False
     """Whether it can read a recording that is still being written (`Found.growth`)."""
+    nested: bool = False
+    """Whether the files of a recording may lie in folders below the one that is given."""
 
 
 READERS: dict[str, Reader] = {}
 """By name, in the order in which they were registered."""
 
 
-def reader(*, name: str, title: str, sniff: Sniff, follows: bool = False) -> Callable[[Open], Open]:
+def reader(
+    *, name: str, title: str, sniff: Sniff, follows: bool = False, nested: bool = False
+) -> Callable[[Open], Open]:
     """Register the decorated function as the one that opens a format.
 
     Parameters
     ----------
     follows : it can read a recording that is still being written
+    nested : its files may lie in folders below; `sniff` is then given all of them, and may refuse
+        those that are not of one recording
     """
 
     def register(function: Open) -> Open:
         if name in READERS and READERS[name].open.__module__ != function.__module__:
             raise ValueError(f"two readers are called {name!r}")
-        READERS[name] = Reader(name=name, title=title, sniff=sniff, open=function, follows=follows)
+        READERS[name] = Reader(
+            name=name, title=title, sniff=sniff, open=function, follows=follows, nested=nested
+        )
         return function
 
     return register
