@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.io.records import open_file, read_exactly
-from wakeful.model.errors import BadRecording, TruncatedFile
+from wakeful.model.errors import BadRecording, StillGrowing, TruncatedFile
 
 _MAGIC = b"\x93NUMPY"
 _MAX_HEADER_BYTES = 64 * 1024
@@ -93,6 +93,8 @@ def open_npy(path: Path, n_bytes: int | None = None) -> NpyFile:
     ------
     TruncatedFile
         It is shorter than its header says.
+    StillGrowing
+        The bytes that may be used do not hold the whole header yet.
     BadRecording
         It is not a .npy file of one dimension of numbers or texts.
     """
@@ -105,6 +107,10 @@ def open_npy(path: Path, n_bytes: int | None = None) -> NpyFile:
         read_exactly(descriptor, raw, 0, path)
     finally:
         os.close(descriptor)
+    if growing and size < _header_bytes(raw.tobytes()):
+        raise StillGrowing(
+            f"only {size:,} bytes of it are there", where=path.name, remedy="it is read later"
+        )
     dtype, header_bytes, n_promised = parse_npy_header(raw.tobytes(), path.name)
     n_items = max(0, size - header_bytes) // dtype.itemsize
     if n_items < n_promised and not growing:
@@ -114,6 +120,14 @@ def open_npy(path: Path, n_bytes: int | None = None) -> NpyFile:
             remedy="copy it again, and wait until the copy has ended",
         )
     return NpyFile(path, dtype, header_bytes, n_items, n_promised)
+
+
+def open_growing_npy(path: Path, n_bytes: int) -> NpyFile | None:
+    """As `open_npy`; None where the header is not yet among the bytes that may be used."""
+    try:
+        return open_npy(path, n_bytes)
+    except StillGrowing:
+        return None
 
 
 def parse_npy_header(raw: bytes, where: str) -> tuple[np.dtype[Any], int, int]:
@@ -131,7 +145,7 @@ def parse_npy_header(raw: bytes, where: str) -> tuple[np.dtype[Any], int, int]:
     if len(raw) < 12 or raw[:6] != _MAGIC or raw[6] not in (1, 2, 3):
         raise _bad("the file does not begin with the header of a .npy file", where)
     width = 2 if raw[6] == 1 else 4
-    header_bytes = 8 + width + int.from_bytes(raw[8 : 8 + width], "little")
+    header_bytes = _header_bytes(raw)
     if header_bytes > len(raw):
         raise _bad(f"its header would be {header_bytes:,} bytes long", where)
     text = raw[8 + width : header_bytes].decode("latin-1")
@@ -145,6 +159,14 @@ def parse_npy_header(raw: bytes, where: str) -> tuple[np.dtype[Any], int, int]:
     if not 0 < dtype.itemsize <= _MAX_ITEM_BYTES:
         raise _bad(f"its items are {dtype.itemsize:,} bytes long", where)
     return dtype, header_bytes, int(shape[1])
+
+
+def _header_bytes(raw: bytes) -> int:
+    """Length of the header, itself included; at least what tells it."""
+    if len(raw) < 12:
+        return 12
+    width = 2 if raw[6] == 1 else 4
+    return 8 + width + int.from_bytes(raw[8 : 8 + width], "little")
 
 
 def _bad(what: str, where: str) -> BadRecording:

@@ -9,6 +9,7 @@ recording. Record nodes hold the same time: they become separate streams.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from wakeful.io.interleaved import FramePiece, FrameRecording, Frames, usable_bytes
-from wakeful.io.npy_files import NpyFile, open_npy
+from wakeful.io.npy_files import NpyFile, open_growing_npy, open_npy
 from wakeful.io.oebin import FILE_NAME, MAX_BYTES, Oebin, OebinStream, parse_oebin
 from wakeful.io.openephys_events import EventFolder, read_event_folders
 from wakeful.io.record_streams import name_uniquely
@@ -226,8 +227,12 @@ def _find_part(
     arrays: dict[str, NpyFile] = {}
     for name in {*_NUMBERS, *_SECONDS}:
         n_bytes = size_of(home / name)
-        if n_bytes is not None and (n_bytes > 0 or found.growth is None):
-            arrays[name] = open_npy(home / name, None if found.growth is None else n_bytes)
+        if n_bytes is None:
+            continue
+        path = home / name
+        array = open_npy(path) if found.growth is None else open_growing_npy(path, n_bytes)
+        if array is not None:
+            arrays[name] = array
     numbers = next((a for n in _NUMBERS if (a := arrays.get(n)) and a.dtype.kind in "iu"), None)
     seconds = next((a for n in _SECONDS if (a := arrays.get(n)) and a.dtype.kind == "f"), None)
     if numbers is None:
@@ -359,11 +364,6 @@ def _make_stream(timed: _Timed, origin_s: float, folder: Path, growing: bool) ->
     for span in timed.spans:
         spans.append(Span(span.start_s - origin_s, span.n_samples, span.rate_hz, total))
         total += span.n_samples
-    settled_s = float("inf")
-    if growing:
-        last = spans[-1]
-        long_enough = last.n_samples / last.rate_hz > FIT_S
-        settled_s = max(last.start_s, last.stop_s - LOOK_BACK_S if long_enough else last.start_s)
     return Stream(
         name=f"{timed.label}-{first.rate_hz:.8g}Hz-{len(first.channels)}ch",
         rate_hz=first.rate_hz,
@@ -372,8 +372,25 @@ def _make_stream(timed: _Timed, origin_s: float, folder: Path, growing: bool) ->
         quarantined=tuple(_quarantine(timed, spans)),
         files=tuple(part.samples.relative_to(folder).as_posix() for part in timed.parts),
         growing=growing,
-        settled_s=settled_s,
+        settled_s=_settle(timed, spans) if growing else math.inf,
     )
+
+
+def _settle(timed: _Timed, spans: Sequence[Span]) -> float:
+    """Before what time nothing changes any more, while more is being written.
+
+    What the last two seconds of samples claim may turn out to be damage, and the rate of the last
+    span is fitted to its first hour.
+    """
+    position = spans[-1].stop_sample - math.ceil(2 * LOOK_BACK_S * spans[-1].rate_hz)
+    last = spans[-1]
+    fitting = any(part.seconds is not None for part in timed.parts)
+    if fitting and last.n_samples <= FIT_S * last.rate_hz:
+        position = min(position, last.first_sample)
+    for span in reversed(spans):
+        if position > span.first_sample:
+            return min(span.time_of(position - span.first_sample), span.stop_s)
+    return 0.0
 
 
 def _quarantine(timed: _Timed, spans: Sequence[Span]) -> list[Quarantine]:
@@ -415,7 +432,7 @@ def _list_events(
         EventFolder(
             home=folder / "events" / events.folder,
             root=found.folder,
-            label=_label(folder.parent.parent, events.folder, several),
+            label=_label(folder.parent.parent, events.folder.removesuffix("/TTL"), several),
             rate_hz=events.rate_hz,
             clock=_clock_of(folder, events.stream_name, events.folder, timed),
             origin_s=origin_s,
@@ -481,4 +498,4 @@ def _ignored(found: Found) -> tuple[str, ...]:
 
 def _whole_folder(name: str) -> str:
     folder, slash, _ = name.rpartition("/")
-    return re.sub(r"/spikes/.*", "/spikes", folder) + (slash or name)
+    return re.sub(r"(^|/)spikes/.*", r"\1spikes", folder) + (slash or name)

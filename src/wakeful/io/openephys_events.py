@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.io.interleaved import usable_bytes
-from wakeful.io.npy_files import open_npy
+from wakeful.io.npy_files import open_growing_npy, open_npy
 from wakeful.io.registry import Growth
 from wakeful.io.sample_numbers import NumberSpan
 from wakeful.model.events import EventSeries
@@ -43,10 +43,10 @@ class EventFolder:
         """An array of the folder; None where there is none."""
         path = self.home / name
         n_bytes = usable_bytes(path, self.root, self.growth)
-        if n_bytes is None or (self.growth is not None and n_bytes == 0):
+        if n_bytes is None:
             return None
-        file = open_npy(path, None if self.growth is None else n_bytes)
-        return file.read(0, file.n_items)
+        file = open_npy(path) if self.growth is None else open_growing_npy(path, n_bytes)
+        return None if file is None else file.read(0, file.n_items)
 
 
 @dataclass(frozen=True, eq=False)

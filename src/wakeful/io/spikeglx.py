@@ -31,7 +31,7 @@ from wakeful.signal.ttl import detect_line_edges
 _BITS = 16
 _EDGE_FRAMES = 1 << 20
 _MAX_EDGES = 20_000_000
-_NOMINAL = 2e-4
+_NOMINAL = 6e-5
 """A measured rate this near to a round one is that of a device of the round one."""
 
 
