@@ -237,10 +237,12 @@ class _Left:
         kept = records if n_sound == len(records) else records[sound]
         if n_sound:
             ticks = kept["tick"].astype(np.int64)
-            first = int(ticks[0]) if self._last is None else self._last
-            steps = np.diff(ticks, prepend=first)
-            self._back += int(np.count_nonzero(steps < 0))
-            self._worst_us = max(self._worst_us, -int(steps.min()))
+            steps = ticks[1:] - ticks[:-1]
+            if self._last is not None:
+                steps = np.append(steps, int(ticks[0]) - self._last)
+            if len(steps) and (least := int(steps.min())) < 0:
+                self._back += int(np.count_nonzero(steps < 0))
+                self._worst_us = max(self._worst_us, -least)
             self._last = int(ticks[-1])
         return kept
 

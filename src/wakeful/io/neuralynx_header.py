@@ -18,6 +18,7 @@ from wakeful.model.errors import BadRecording
 HEADER_BYTES = 16_384
 
 _PROPERTY = re.compile(r"-\s*([A-Za-z][A-Za-z0-9_]*)(.*)")
+_ZEROS = re.compile("\0+")
 _DAY_LAST = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d{2})(?!\d)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?")
@@ -80,7 +81,7 @@ def read_header_text(raw: bytes, where: str) -> HeaderText:
             remedy="the copy is not complete: copy the file again",
         )
     values: dict[str, str] = {}
-    lines = [line.strip() for line in text.replace("\0", "\n").splitlines()]
+    lines = [line.strip() for line in _ZEROS.sub("\n", text).splitlines()]
     for line in lines:
         if (match := _PROPERTY.match(line)) is not None:
             values.setdefault(match[1].lower(), match[2].strip().strip('"').strip())

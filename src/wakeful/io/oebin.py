@@ -19,6 +19,8 @@ MAX_BYTES = 64 * 1024 * 1024
 """Of the file: a probe of 5,000 channels takes two."""
 
 _MAX_RATE_HZ = 1e7
+_ENOUGH = 20
+"""Problems after which the rest of a file is not looked at."""
 _TO_UV = {"uv": 1.0, "µv": 1.0, "μv": 1.0, "mv": 1e3, "v": 1e6}
 
 
@@ -73,16 +75,20 @@ def parse_oebin(raw: bytes, where: str) -> Oebin:
     if not isinstance(content, dict):
         raise _bad(["it holds no list of streams"], where)
     problems: list[str] = []
-    streams = [
-        stream
-        for i, entry in enumerate(_entries(content, "continuous", problems))
-        if (stream := _read_stream(entry, f"continuous {i + 1}", problems)) is not None
-    ]
-    events = [
-        event
-        for i, entry in enumerate(_entries(content, "events", problems))
-        if (event := _read_events(entry, f"events {i + 1}", problems)) is not None
-    ]
+    streams: list[OebinStream] = []
+    for i, entry in enumerate(_entries(content, "continuous", problems)):
+        stream = _read_stream(entry, f"continuous {i + 1}", problems)
+        if stream is not None:
+            streams.append(stream)
+        if len(problems) > _ENOUGH:
+            break
+    events: list[OebinEvents] = []
+    for i, entry in enumerate(_entries(content, "events", problems)):
+        event = _read_events(entry, f"events {i + 1}", problems)
+        if event is not None:
+            events.append(event)
+        if len(problems) > _ENOUGH:
+            break
     folders = [stream.folder for stream in streams]
     if len(set(folders)) < len(folders):
         problems.append("two streams lie in one folder")
@@ -112,16 +118,20 @@ def _read_stream(entry: dict[str, Any], where: str, problems: list[str]) -> Oebi
         problems.append(f"{where}: {_shown(promised)} channels promised, {len(listed)} described")
     elif not listed:
         problems.append(f"{where}: no channels")
-    channels = [
-        _read_channel(c, f"{where}, channel {i + 1}", problems) for i, c in enumerate(listed)
-    ]
+    channels: list[Channel] = []
+    for i, channel in enumerate(listed):
+        described = _read_channel(channel, f"{where}, channel {i + 1}", problems)
+        if described is not None:
+            channels.append(described)
+        if len(problems) > _ENOUGH:
+            break
     if len(problems) > before or rate_hz is None:
         return None
     return OebinStream(
         folder=folder,
         stream_name=_text(entry.get("stream_name")),
         rate_hz=rate_hz,
-        channels=tuple(c for c in channels if c is not None),
+        channels=tuple(channels),
     )
 
 

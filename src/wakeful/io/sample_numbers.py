@@ -25,10 +25,12 @@ and what steps back behind them is not."""
 FIT_S = 3600.0
 """The rate of a span is fitted to its first hour: it is then final while more is being written."""
 
-_FIT_POINTS = 4096
+_FIT_POINTS = 512
 _MAX_DRIFT = 0.005
 _MAX_RMS_S = 1e-3
 _SLACK_S = 2e-3
+_MAX_S = 1e10
+"""Three hundred years: more is damage."""
 _MAX_SKEW = 1e-5
 """How far a span's rate may drift from that of its first hour."""
 
@@ -183,7 +185,8 @@ class Seconds:
         number, n_samples = group[0].number, sum(s.n_samples for s in group)
         plain = NumberSpan(number, n_samples, number / nominal_hz, nominal_hz, fitted=False)
         x, seconds = self._sample(group, nominal_hz)
-        if len(x) < 2 or not np.isfinite(seconds).all() or (seconds < 0).any():
+        # Not a number fails both comparisons.
+        if len(x) < 2 or not ((seconds >= 0) & (seconds < _MAX_S)).all():
             return plain
         fit = LineFit()
         fit.add(x, seconds - seconds[0] - x / nominal_hz)
