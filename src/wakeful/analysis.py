@@ -6,6 +6,7 @@ and a number from the night's run are the same.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -203,7 +204,7 @@ class SessionResults:
 
     @property
     def session(self) -> Session:
-        """Subject, start, time zone, light schedule."""
+        """Subject, start, time zone, light schedule; as far as it is analysed while it goes on."""
         return self._found.plan.session
 
     @property
@@ -225,6 +226,16 @@ class SessionResults:
             raise UnknownResult(
                 f"the row does not ask for {step.name}", where=self.name, remedy="edit its analyses"
             )
+        if self._found.plan.goes_on:
+            # What the pipeline has closed but not computed yet is not there for a reader.
+            there = itertools.takewhile(lambda t: self._store.has(t.folder, t.key), tasks)
+            tasks = list(there)
+            if not tasks:
+                raise UnknownResult(
+                    f"no hour of {step.name} is there yet",
+                    where=self.name,
+                    remedy="the recording goes on: look again later",
+                )
         parts = [self._store.read(step.name, task.key, name, kind) for task in tasks]
         if issubclass(kind, Rows | Lfp):
             return kind.join(parts)

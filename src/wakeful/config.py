@@ -65,8 +65,26 @@ class Work(_Section):
     transfer: Literal["mirror", "in-place"] = Field(
         "mirror", description="Copy raw data into the library, or hash it where it is"
     )
+    follow: bool = Field(
+        True,
+        description="Analyse the hours that are complete while a recording still goes on (formats "
+        "that can be read meanwhile: see the formats)",
+    )
     settle_s: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="A recording younger than this is taken to be still growing, seconds"
+        30.0, description="A recording written to more recently than this still goes on, seconds"
+    )
+    finished_marker: str = Field(
+        "",
+        description="Pattern of the name of a file that the acquisition leaves when a recording "
+        "has ended, e.g. `*.done`; until it is there the recording counts as growing",
+    )
+    bandwidth_mb_per_s: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Sources are read no faster, megabytes per second; 0 for no limit"
+    )
+    rclone_config: Path | None = Field(
+        None,
+        description="rclone's configuration with the remotes; without it rclone looks where it "
+        "always does (also in RCLONE_CONFIG)",
     )
 
     @model_validator(mode="after")

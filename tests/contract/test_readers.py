@@ -338,7 +338,8 @@ def test_byte_ranges_hold_exactly_what_an_interval_is_read_from(
     before = np.empty((len(stream.channels), part.n_samples), source.dtype)
     source.read(part.first_sample, before)
     ranges = recording.byte_ranges(stream.name, interval)
-    assert {r.file for r in ranges} == set(stream.files)
+    assert {r.file for r in ranges} <= set(stream.files)
+    assert ranges
     for name in stream.files:
         raw = (folder / name).read_bytes()
         spoilt = bytearray(b"\x55" * len(raw))

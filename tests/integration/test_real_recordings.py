@@ -29,7 +29,7 @@ def test_each_ends_in_a_report(lab, real_data):
     numbers = {
         subject: lab.add(real_data / path, subject=subject) for subject, path in ROWS.items()
     }
-    gaps = lab.add(real_data / ROWS["neuralynx"], subject="neuralynx", stream="2000Hz-2ch-3gaps")
+    gaps = lab.add(real_data / ROWS["neuralynx"], subject="neuralynx", stream="2000Hz-2ch")
     folder = lab.add(real_data / "sleep" / "neurodent_sample", subject="both")
     views = lab.run()
     for subject, number in numbers.items():
@@ -51,7 +51,7 @@ def test_each_ends_in_a_report(lab, real_data):
     spans = lishen.lfp.spans
     assert [round(b.start_s - a.stop_s, 3) for a, b in itertools.pairwise(spans)] == [0.256]
     assert lishen.hypnogram.minutes().keys() >= {0, 2, 3}
-    (broken,) = [s for k, s in sessions.items() if k.endswith("3gaps")]
+    (broken,) = [s for k, s in sessions.items() if k.endswith("2000Hz-2ch")]
     spans = broken.lfp.spans
     found = [b.start_s - a.stop_s for a, b in itertools.pairwise(spans)]
     np.testing.assert_allclose(found, [0.050, 0.0035, 0.0115], atol=6e-4)

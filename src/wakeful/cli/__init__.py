@@ -10,6 +10,7 @@ import typer
 from wakeful.cli.demonstration import demo, simulate
 from wakeful.cli.inspection import doctor, explain, inspect, steps, verify
 from wakeful.cli.library import add, backup, init, report, run, status
+from wakeful.cli.mirror import mirror
 from wakeful.cli.output import error_console
 from wakeful.cli.sheet import sheet_app
 from wakeful.model.errors import WakefulError
@@ -52,6 +53,7 @@ for command in (
     status,
     report,
     backup,
+    mirror,
     inspect,
     steps,
     verify,

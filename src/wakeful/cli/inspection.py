@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.tree import Tree
 
 from wakeful.catalog import Catalog, load_catalog
+from wakeful.cli.mirror import scrub_library
 from wakeful.cli.output import (
     JsonOption,
     LibraryOption,
@@ -22,7 +23,6 @@ from wakeful.cli.output import (
 )
 from wakeful.config import open_library
 from wakeful.io.codec import to_plain
-from wakeful.io.mirror import read_manifest, scrub
 from wakeful.io.recording import read_recording
 from wakeful.io.store import Receipt, Store, digest_file
 from wakeful.model.errors import UnknownResult
@@ -161,6 +161,10 @@ def verify(
     raw: Annotated[
         bool, typer.Option("--raw", help="Read all mirrored raw data again and compare.")
     ] = False,
+    blake3: Annotated[
+        bool,
+        typer.Option("--blake3", help="With --raw: compare the checksums of whole files as well."),
+    ] = False,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -174,7 +178,7 @@ def verify(
         raise typer.BadParameter("give a figure or --raw, not both")
     opened = open_library(library)
     if raw:
-        _scrub(opened.raw, as_json)
+        scrub_library(opened.raw, as_json=as_json, with_blake3=blake3)
         return
     if not figure:
         raise typer.BadParameter("give a figure, the start of a key, or --raw")
@@ -242,28 +246,6 @@ def _with_the_file_itself(verification: Verification, receipt: Receipt, path: Pa
         same,
     )
     return replace(verification, comparisons=(*verification.comparisons, given))
-
-
-def _scrub(folder: Path, as_json: bool) -> None:
-    found: dict[str, list[str]] = {}
-    for path in sorted(folder.glob("*/manifest.json")):
-        manifest = read_manifest(path.parent)
-        if manifest is None:
-            continue
-        damage = scrub(manifest)
-        found[manifest.source] = list(damage)
-        if not as_json:
-            verdict = "[red]damaged[/]" if damage else "[green]as it was taken in[/]"
-            size = f"{manifest.n_bytes / 1e6:,.1f} MB"
-            console.print(f"{escape(manifest.source)} ({size}): {verdict}", highlight=False)
-            for line in damage:
-                console.print(f"    {escape(line)}", highlight=False)
-    if as_json:
-        print_json(found)
-    elif not found:
-        console.print("no raw data has been taken in yet")
-    if any(found.values()):
-        raise typer.Exit(1)
 
 
 def explain(

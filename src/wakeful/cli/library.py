@@ -41,6 +41,7 @@ _COLOURS = {
     Status.FAILED: "red",
     Status.NEEDS_ATTENTION: "red",
     Status.RUNNING: "cyan",
+    Status.FOLLOWING: "cyan",
     Status.TRANSFERRING: "cyan",
 }
 

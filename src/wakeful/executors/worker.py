@@ -92,7 +92,7 @@ class _Progress:
 
 
 def _take_in(job: dict[str, Any], progress: _Progress) -> str:
-    from wakeful.io.mirror import take_in
+    from wakeful.io.mirror import Ending, take_in
 
     verb = "hashing" if job["in_place"] else "copying"
     manifest = take_in(
@@ -102,8 +102,15 @@ def _take_in(job: dict[str, Any], progress: _Progress) -> str:
         progress=lambda done, total: progress.say(
             f"{verb} {done / 1e6:.0f} of {total / 1e6:.0f} MB", done / max(total, 1)
         ),
+        following=bool(job.get("following", False)),
+        ending=Ending(
+            settle_s=float(job.get("settle_s", 10.0)),
+            marker=str(job.get("finished_marker", "")),
+        ),
+        bandwidth_mb_per_s=float(job.get("bandwidth_mb_per_s", 0.0)),
     )
-    return f"took in {len(manifest.files)} files, {manifest.n_bytes / 1e6:.1f} MB"
+    so_far = "" if manifest.complete else " so far"
+    return f"took in {len(manifest.files)} files, {manifest.n_bytes / 1e6:.1f} MB{so_far}"
 
 
 def _run_steps(job: dict[str, Any], progress: _Progress) -> str:

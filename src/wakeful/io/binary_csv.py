@@ -67,7 +67,7 @@ def open_binary_csv(found: Found) -> FileRecording:
         for row in rows
     ]
     stream = Stream(
-        name=name_stream(rate_hz, len(rows), 0, set()),
+        name=name_stream(rate_hz, len(rows), set()),
         rate_hz=rate_hz,
         channels=name_uniquely(channels, [channel.name for channel in channels]),
         spans=(Span(0.0, n_samples, rate_hz, 0),),

@@ -115,7 +115,7 @@ def open_edf(found: Found) -> FileRecording:
             start_s = onsets[first] - onsets[0] if onsets else 0.0
             spans.append(Span(start_s, (stop - first) * n_samples, rate_hz, number))
             runs.append(Run(number, (stop - first) * n_samples, first))
-        name = name_stream(rate_hz, len(members), len(spans) - 1, taken)
+        name = name_stream(rate_hz, len(members), taken)
         channels = [_describe(signal, path.name, warnings) for signal in members]
         streams.append(
             Stream(

@@ -253,7 +253,7 @@ def _make_stream(
         )
     )
     stream = Stream(
-        name=name_stream(rate_hz, len(members), len(spans) - 1, taken),
+        name=name_stream(rate_hz, len(members), taken),
         rate_hz=rate_hz,
         channels=name_uniquely(channels, [member[1] for member in members]),
         spans=tuple(spans),

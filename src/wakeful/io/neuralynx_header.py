@@ -25,6 +25,7 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?")
 _OPENED = re.compile(r"#+\s*(?:Time|Date) Opened", re.IGNORECASE)
 
 _MAX_RATE_HZ = 1e6
+_MAX_DELAY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class NeuralynxHeader:
     reference: str
     opened: datetime | None
     """When the file was made: local time, without a zone."""
+    closed: datetime | None
+    """When it was closed; None where the header does not say, as long as it is being written."""
+    filter_delay_s: float | None
+    """By how much the samples are later than their time stamps say, because of the digital
+    filters: 0 where the acquisition has made up for it; None where the header does not say."""
     warnings: tuple[str, ...]
 
 
@@ -121,6 +127,8 @@ def read_header(raw: bytes, where: str) -> NeuralynxHeader:
         lowpass_hz=_read_corner(values, "high", "amphicut"),
         reference=values.get("referencechannel", "") or "unknown",
         opened=text.opened,
+        closed=_parse_date(values.get("timeclosed", "")),
+        filter_delay_s=_read_delay(values, where, warnings),
         warnings=tuple(warnings),
     )
 
@@ -153,6 +161,29 @@ def _read_corner(values: Mapping[str, str], side: str, of_amplifier: str) -> flo
             return None
         return _number(values, f"dsp{side}cutfrequency", upper=_MAX_RATE_HZ)
     return _number(values, of_amplifier, upper=_MAX_RATE_HZ)
+
+
+def _read_delay(values: Mapping[str, str], where: str, warnings: list[str]) -> float | None:
+    """From DspDelayCompensation and DspFilterDelay_us (with the Greek letter: the key ends at
+    it, and what is left of it leads the value).
+    """
+    made_up = values.get("dspdelaycompensation", "").lower()
+    if made_up in ("enabled", "true", "1", "yes"):
+        return 0.0
+    key = next((key for key in values if key.startswith("dspfilterdelay")), None)
+    words = values[key].split() if key else []
+    try:
+        delay_s = float(words[-1]) * 1e-6 if words else math.nan
+    except ValueError:
+        return None
+    if not 0 <= delay_s <= _MAX_DELAY_S or made_up not in ("disabled", "false", "0", "no"):
+        return None
+    if delay_s > 0:
+        warnings.append(
+            f"{where}: samples lag behind their time stamps by {delay_s * 1e3:.3g} ms, as the "
+            "delay of the digital filters was not compensated (DspDelayCompensation)"
+        )
+    return delay_s
 
 
 def _number(values: Mapping[str, str], key: str, *, upper: float) -> float | None:

@@ -67,15 +67,18 @@ class NpyFile:
             os.close(descriptor)
         return raw.reshape(-1).view(self.dtype)
 
-    def iterate(self, n_items: int) -> Iterator[NDArray[Any]]:
-        """The first items, a few hundred thousand at a time; the next step overwrites them."""
+    def iterate(self, n_items: int, first: int = 0) -> Iterator[NDArray[Any]]:
+        """Items `first` to `n_items`, a few hundred thousand at a time.
+
+        The next step overwrites them.
+        """
         step = max(1, _PIECE_BYTES // self.dtype.itemsize)
-        buffer = np.empty(min(step, n_items) * self.dtype.itemsize, np.uint8)
+        buffer = np.empty(max(0, min(step, n_items - first)) * self.dtype.itemsize, np.uint8)
         descriptor = open_file(self.path)
         try:
-            for first in range(0, n_items, step):
-                piece = buffer[: min(step, n_items - first) * self.dtype.itemsize]
-                at = self.header_bytes + first * self.dtype.itemsize
+            for begin in range(first, n_items, step):
+                piece = buffer[: min(step, n_items - begin) * self.dtype.itemsize]
+                at = self.header_bytes + begin * self.dtype.itemsize
                 read_exactly(descriptor, piece, at, self.path)
                 yield piece.view(self.dtype)
         finally:

@@ -104,7 +104,8 @@ def open_openephys(found: Found) -> FileRecording:
             remedy="check that recording was on and that the copy has ended",
         )
     folder = found.folder
-    streams, records, warnings = group_channels(timed, folder)
+    grouped = group_channels(timed, folder)
+    streams, records, warnings = grouped.streams, grouped.records, grouped.warnings
     description = Description(
         format="openephys-classic",
         root=str(found.root),
@@ -169,7 +170,13 @@ def _scan(path: Path, values: Mapping[str, str]) -> TimedChannel:
         finder.add(_judge(heads))
     table = finder.finish()
     _refuse_empty(table, n_records, path)
-    return TimedChannel(_describe(path, values, step), path, LAYOUT, rate_hz, table)
+    return TimedChannel(
+        channel=_describe(path, values, step),
+        files=(path,),
+        layout=LAYOUT,
+        rate_hz=rate_hz,
+        table=table,
+    )
 
 
 def _refuse_empty(table: TimeTable, n_records: int, path: Path) -> None:

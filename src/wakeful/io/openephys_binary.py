@@ -17,30 +17,15 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from wakeful.io.interleaved import FramePiece, FrameRecording, Frames, usable_bytes
 from wakeful.io.npy_files import NpyFile, open_growing_npy, open_npy
+from wakeful.io.number_notes import scan_numbers
 from wakeful.io.oebin import FILE_NAME, MAX_BYTES, Oebin, OebinStream, parse_oebin
 from wakeful.io.openephys_events import EventFolder, read_event_folders
 from wakeful.io.record_streams import name_uniquely
-from wakeful.io.record_times import TickSpan, TimeTable
-from wakeful.io.records import Run
 from wakeful.io.registry import Found, reader
-from wakeful.io.sample_numbers import (
-    FIT_S,
-    LOOK_BACK_S,
-    STEPS_BACK,
-    Apart,
-    NumberSpan,
-    Seconds,
-    Stretch,
-    find_stretches,
-    join_stretches,
-    keep_in_order,
-    place_in_order,
-)
-from wakeful.io.scan_memory import Scan, file_state, recall_scan, remember_scan
+from wakeful.io.sample_numbers import LOOK_BACK_S, STEPS_BACK, Apart, Stretch, keep_in_order
+from wakeful.io.sample_seconds import NumberSpan, Placed, place_stretches
 from wakeful.model.errors import AmbiguousStream, BadRecording, NoRecording, TruncatedFile
 from wakeful.model.events import EventSeries
 from wakeful.model.recording import Description, Stream
@@ -102,7 +87,11 @@ class _Timed:
     parts: tuple[_Part, ...]
     kept: tuple[Stretch, ...]
     apart: tuple[Apart, ...]
-    spans: tuple[NumberSpan, ...]
+    placed: Placed
+
+    @property
+    def spans(self) -> tuple[NumberSpan, ...]:
+        return self.placed.spans
 
 
 class OpenEphysRecording(FrameRecording):
@@ -290,7 +279,7 @@ def _time(label: str, parts: Sequence[_Part], found: Found, warnings: list[str])
     stretches = [
         replace(stretch, file=i)
         for i, part in enumerate(parts)
-        for stretch in _scan(part, found.scans if found.growth is None else None)
+        for stretch in _scan(part, found.scans)
     ]
     kept, apart = keep_in_order(stretches, first.rate_hz)
     for i, part in enumerate(parts):
@@ -312,12 +301,9 @@ def _time(label: str, parts: Sequence[_Part], found: Found, warnings: list[str])
     for reason in dict.fromkeys(a.reason for a in apart):
         n_samples = sum(a.stretch.n_samples for a in apart if a.reason == reason)
         warnings.append(f"{label}: samples that are not used, {reason}: {n_samples:,}")
-    odd: list[str] = []
-    seconds = Seconds([part.seconds for part in parts], odd)
-    spans = [seconds.place(group, first.rate_hz) for group in join_stretches(kept)]
-    placed = place_in_order(spans, odd)
-    warnings += [f"{label}: {text}" for text in odd]
-    return _Timed(label, tuple(parts), tuple(kept), tuple(apart), tuple(placed))
+    placed = place_stretches(kept, [part.seconds for part in parts], first.rate_hz)
+    warnings += [f"{label}: {text}" for text in placed.warnings]
+    return _Timed(label, tuple(parts), tuple(kept), tuple(apart), placed)
 
 
 def _folders(parts: Sequence[_Part]) -> str:
@@ -326,35 +312,11 @@ def _folders(parts: Sequence[_Part]) -> str:
 
 
 def _scan(part: _Part, scans: Path | None) -> list[Stretch]:
-    """The stretches of one file, remembered from an earlier reading where they can be."""
     numbers = part.numbers
     if numbers is None:
         return [Stretch(0, 0, part.n_frames, 0)]
-    state = file_state(numbers.path)
-    scan = recall_scan(scans, numbers.path)
-    if scan is not None and scan.table.n_samples == part.n_frames:
-        return [
-            Stretch(
-                0, run.first_record, run.n_samples, scan.table.base_tick + int(span.start_ticks)
-            )
-            for run, span in zip(scan.table.runs, scan.table.spans, strict=True)
-        ]
     where = f"{part.folder.name}/{numbers.path.parent.name}/{numbers.path.name}"
-    pieces = (piece.astype(np.int64, copy=False) for piece in numbers.iterate(part.n_frames))
-    found = find_stretches(pieces, where)
-    rate_hz, base = part.stream.rate_hz, found[0].number
-    table = TimeTable(
-        base,
-        rate_hz,
-        tuple(TickSpan(float(s.number - base), s.n_samples, rate_hz) for s in found),
-        tuple(Run(s.first_frame, s.n_samples, s.first_frame) for s in found),
-        (),
-        0.0,
-        0,
-    )
-    if all(abs(s.number - base) < 2**53 for s in found):
-        remember_scan(scans, numbers.path, state, Scan(rate_hz, table, ()))
-    return found
+    return scan_numbers(numbers, part.n_frames, scans, where)
 
 
 def _make_stream(timed: _Timed, origin_s: float, folder: Path, growing: bool) -> Stream:
@@ -372,24 +334,20 @@ def _make_stream(timed: _Timed, origin_s: float, folder: Path, growing: bool) ->
         quarantined=tuple(_quarantine(timed, spans)),
         files=tuple(part.samples.relative_to(folder).as_posix() for part in timed.parts),
         growing=growing,
-        settled_s=_settle(timed, spans) if growing else math.inf,
+        settled_s=_settle(timed, spans, origin_s) if growing else math.inf,
     )
 
 
-def _settle(timed: _Timed, spans: Sequence[Span]) -> float:
+def _settle(timed: _Timed, spans: Sequence[Span], origin_s: float) -> float:
     """Before what time nothing changes any more, while more is being written.
 
-    What the last two seconds of samples claim may turn out to be damage, and the rate of the last
-    span is fitted to its first hour.
+    What the last two seconds of samples claim may turn out to be damage.
     """
     position = spans[-1].stop_sample - math.ceil(2 * LOOK_BACK_S * spans[-1].rate_hz)
-    last = spans[-1]
-    fitting = any(part.seconds is not None for part in timed.parts)
-    if fitting and last.n_samples <= FIT_S * last.rate_hz:
-        position = min(position, last.first_sample)
     for span in reversed(spans):
         if position > span.first_sample:
-            return min(span.time_of(position - span.first_sample), span.stop_s)
+            looked_back = min(span.time_of(position - span.first_sample), span.stop_s)
+            return max(0.0, min(looked_back, timed.placed.settled_s - origin_s))
     return 0.0
 
 
@@ -412,11 +370,22 @@ def _quarantine(timed: _Timed, spans: Sequence[Span]) -> list[Quarantine]:
 
 
 def _make_frames(timed: _Timed) -> Frames:
+    """Where the samples of the spans lie; those between two spans are left out."""
     pieces: list[FramePiece] = []
-    total = 0
-    for s in timed.kept:
-        pieces.append(FramePiece(timed.parts[s.file].samples, total, s.n_samples, s.first_frame))
-        total += s.n_samples
+    total = at = 0
+    for span in timed.spans:
+        # Both are in order: a stretch that ends before this span ends before all later ones.
+        while timed.kept[at].end <= span.number:
+            at += 1
+        number = span.number
+        while number < span.end:
+            s = timed.kept[at]
+            n_samples = min(span.end, s.end) - number
+            path = timed.parts[s.file].samples
+            pieces.append(FramePiece(path, total, n_samples, s.first_frame + number - s.number))
+            total += n_samples
+            number += n_samples
+            at += s.end == number
     n_columns = len(timed.parts[0].stream.channels)
     return Frames(n_columns, tuple(range(n_columns)), tuple(pieces))
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wakeful.io.interleaved import usable_bytes
 from wakeful.io.npy_files import open_growing_npy, open_npy
 from wakeful.io.registry import Growth
-from wakeful.io.sample_numbers import NumberSpan
+from wakeful.io.sample_seconds import NumberSpan
 from wakeful.model.events import EventSeries
 
 _STATES = ("states.npy", "channel_states.npy")

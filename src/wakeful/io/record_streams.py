@@ -1,117 +1,434 @@
-"""From channels, each with its own time table, to streams that share a rate and a span pattern."""
+"""From channels, each with its own time table, to streams: channels whose samples belong together.
+
+Channels of one rate and one clock that begin together are one stream, on the time that all of them
+have. Where one of them lacks a stretch or its records can't be trusted, that stretch is quarantined
+for the stream, and the reason names the channel. Only where a channel would cost the others more
+than a hundredth of their time does it become a stream of its own.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
-from wakeful.io.record_times import TimeTable
+from wakeful.io.common_time import SAME_SAMPLES, Common, Pattern, find_common, missing_between
+from wakeful.io.frozen_rates import Line, LineFitter, Part
+from wakeful.io.head_check import HeadCheck
+from wakeful.io.record_order import TimeTable
 from wakeful.io.records import ChannelRecords, RecordLayout, Run
+from wakeful.io.stretches import ReadTicks
 from wakeful.model.recording import Stream
 from wakeful.model.subject import Channel
 from wakeful.model.time import Interval, Quarantine, Span
 
-SAME_SAMPLES = 0.5
-"""Spans of two channels are the same when they begin and end within half a sample."""
-
 RAGGED_S = 1.0
-"""Channels that begin or end up to this much apart share a stream, cut to what all have:
-acquisitions start their files one after the other."""
+"""Channels that begin up to this much apart share a stream, cut to what all have: acquisitions
+start their files one after the other."""
+
+MISSING_SHARE = 0.01
+"""A channel that would cost a stream more than this share of its time is a stream of its own..."""
+
+MISSING_RECORDS = 3
+"""... but not for so few records."""
 
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TimedChannel:
-    """One channel, the file it lies in, and when its samples were taken."""
+    """One channel, the files it lies in, and when its samples were taken."""
 
     channel: Channel
-    path: Path
+    files: tuple[Path, ...]
+    """In order of time."""
     layout: RecordLayout
     rate_hz: float
     """Nominal."""
     table: TimeTable
+    read_ticks: ReadTicks | None = None
+    """Gives the time stamps of its records; None where they count samples exactly."""
+    check: HeadCheck | None = None
+    """What the heads of its records must be when they are read."""
 
-
-@dataclass(frozen=True)
-class _Member:
-    """A channel with its spans in seconds from the recording's start."""
-
-    timed: TimedChannel
-    spans: tuple[Span, ...]
-    runs: tuple[Run, ...]
+    @property
+    def path(self) -> Path:
+        """Its first file."""
+        return self.files[0]
 
 
 Records = dict[str, tuple[ChannelRecords, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The recording's time zero: `tick + part_ticks` on the clock of the time stamps."""
+
+    tick: int
+    part_ticks: float
+    ticks_per_s: float
+
+    def seconds(self, tick: int, part_ticks: float = 0.0) -> float:
+        """Seconds from the recording's start of a time on the clock of the time stamps."""
+        return (tick - self.tick + (part_ticks - self.part_ticks)) / self.ticks_per_s
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Streams, where each stream's samples lie, and what a person must know."""
+
+    streams: tuple[Stream, ...]
+    records: Records
+    warnings: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass
+class _Group:
+    """Channels that become one stream."""
+
+    members: list[TimedChannel]
+    patterns: list[Pattern]
+    """Those there are among the members, each once."""
+    which: list[int]
+    """The pattern of each member."""
+
+    def common(self) -> Common:
+        return find_common(self.patterns)
+
+
 def group_channels(
-    channels: Sequence[TimedChannel], folder: Path
-) -> tuple[tuple[Stream, ...], Records, tuple[str, ...]]:
-    """Tell streams apart by rate and span pattern.
+    channels: Sequence[TimedChannel], folder: Path, *, growing: bool = False
+) -> Grouped:
+    """Tell streams apart, and give each its time.
 
     Parameters
     ----------
     channels : in the order in which they are to appear
     folder : what the names of files are relative to
-
-    Returns
-    -------
-    streams, where each stream's samples lie, warnings
+    growing : more is being written: channels that end early are only behind, and all are cut to
+        the time that all have
     """
-    origin = min(channels, key=lambda c: c.table.base_tick + c.table.spans[0].start_ticks).table
-    origin_tick, origin_offset = origin.base_tick, origin.spans[0].start_ticks
-    members = [_place(channel, origin_tick, origin_offset) for channel in channels]
-    exact: list[list[_Member]] = []
-    for member in members:
-        for group in exact:
-            if _same_pattern(group[0], member):
-                group.append(member)
-                break
-        else:
-            exact.append([member])
+    patterns = _share_patterns(channels)
+    groups: list[_Group] = []
+    for cluster in _cluster(channels, patterns):
+        groups += [_group(cluster, patterns)] if growing else _split(cluster, patterns)
+    order = {id(channel): i for i, channel in enumerate(channels)}
+    groups.sort(key=lambda g: order[id(g.members[0])])
     warnings: list[str] = []
-    groups = _merge_ragged(exact, warnings)
-    order = {id(member.timed): i for i, member in enumerate(members)}
-    groups.sort(key=lambda group: min(order[id(m.timed)] for m in group))
+    timed = [_Timed(group, warnings) for group in groups]
+    timed = [stream for stream in timed if stream.lines]
+    if not timed:
+        table = channels[0].table
+        return Grouped((), {}, (), Origin(table.base_tick, 0.0, table.ticks_per_s))
+    first = min(timed, key=lambda s: s.lines[0].anchor_tick + s.lines[0].start_ticks)
+    origin = Origin(first.lines[0].anchor_tick, first.lines[0].start_ticks, first.clock.ticks_per_s)
+    # Which channels belong together, and where time begins, is known once all have begun for good.
+    begun = first.settled_s(origin) > 0 and all(c.table.settled_tick > -math.inf for c in channels)
     streams: list[Stream] = []
     records: Records = {}
     taken: set[str] = set()
-    for group in groups:
-        group.sort(key=lambda m: order[id(m.timed)])
-        spans = group[0].spans
-        name = name_stream(group[0].timed.rate_hz, len(group), len(spans) - 1, taken)
-        stop_s = spans[-1].stop_s
-        quarantined = {
-            Quarantine(interval, reason)
-            for m in group
-            for interval, reason in place_apart(m.timed.table, origin_tick, origin_offset, stop_s)
-        }
-        streams.append(
-            Stream(
-                name=name,
-                rate_hz=group[0].timed.rate_hz,
-                channels=name_uniquely(
-                    [m.timed.channel for m in group], [m.timed.path.stem for m in group]
-                ),
-                spans=spans,
-                quarantined=tuple(sorted(quarantined, key=lambda q: (q.interval, q.reason))),
-                files=tuple(m.timed.path.relative_to(folder).as_posix() for m in group),
+    for each in timed:
+        name = name_stream(each.group.members[0].rate_hz, len(each.group.members), taken)
+        stream = each.describe(name, origin, folder)
+        if growing:
+            settled = each.settled_s(origin) if begun else 0.0
+            stream = replace(stream, growing=True, settled_s=settled)
+        streams.append(stream)
+        records[name] = each.records()
+        warnings += each.warn(origin)
+    return Grouped(tuple(streams), records, (*warnings, *_warn(channels)), origin)
+
+
+def _share_patterns(channels: Sequence[TimedChannel]) -> dict[int, Pattern]:
+    """Each channel's pattern, one object for all that have the same."""
+    known: dict[object, Pattern] = {}
+    found: dict[int, Pattern] = {}
+    for c in channels:
+        pattern = Pattern.of(c.table, c.layout.samples_per_record, c.read_ticks)
+        kind = (c.rate_hz, c.layout.samples_per_record, pattern.key)
+        found[id(c)] = known.setdefault(kind, pattern)
+    return found
+
+
+def _cluster(
+    channels: Sequence[TimedChannel], patterns: dict[int, Pattern]
+) -> list[list[TimedChannel]]:
+    """Channels that may share a stream: by what can be told from their beginning."""
+    clusters: list[list[TimedChannel]] = []
+    for channel in channels:
+        for cluster in clusters:
+            if _fits(channel, cluster, patterns):
+                cluster.append(channel)
+                break
+        else:
+            clusters.append([channel])
+    return clusters
+
+
+def _fits(
+    channel: TimedChannel, cluster: Sequence[TimedChannel], patterns: dict[int, Pattern]
+) -> bool:
+    first = cluster[0]
+    if channel.rate_hz != first.rate_hz or channel.table.ticks_per_s != first.table.ticks_per_s:
+        return False
+    if channel.layout.encoding.dtype != first.layout.encoding.dtype:
+        return False
+    mine, theirs = patterns[id(channel)], patterns[id(first)]
+    apart = mine.key[0][0] - theirs.key[0][0]
+    if abs(apart) > RAGGED_S * first.table.ticks_per_s:
+        return False
+    # Two files of one channel with different times are two takes of it, not two channels.
+    for other in cluster:
+        pattern = patterns[id(other)]
+        same = pattern is mine or pattern.agrees_so_far(mine)
+        if other.channel.name == channel.channel.name and not same:
+            return False
+    return mine is theirs or find_common([theirs, mine]).one_clock
+
+
+def _group(members: list[TimedChannel], patterns: dict[int, Pattern]) -> _Group:
+    distinct: list[Pattern] = []
+    which: list[int] = []
+    for member in members:
+        pattern = patterns[id(member)]
+        found = next((i for i, known in enumerate(distinct) if known is pattern), len(distinct))
+        if found == len(distinct):
+            distinct.append(pattern)
+        which.append(found)
+    return _Group(members, distinct, which)
+
+
+def _split(cluster: list[TimedChannel], patterns: dict[int, Pattern]) -> list[_Group]:
+    """Groups of a cluster within which no channel costs the others much time."""
+    groups: list[_Group] = []
+    left = list(cluster)
+    while left:
+        alike: dict[int, list[TimedChannel]] = {}
+        for member in left:
+            alike.setdefault(id(patterns[id(member)]), []).append(member)
+        # The pattern of most channel-seconds, then the others by what they add.
+        ranked = sorted(alike.values(), key=lambda m: -len(m) * m[0].table.n_samples)
+        taken = list(ranked[0])
+        kept = [patterns[id(taken[0])]]
+        shared = find_common(kept)
+        for members in ranked[1:]:
+            pattern = patterns[id(members[0])]
+            both = find_common([*kept, pattern])
+            alone = find_common([pattern])
+            per = pattern.samples_per_record
+            if _costs_little(shared, both, per, pattern) and _costs_little(
+                alone, both, per, pattern
+            ):
+                taken += members
+                kept.append(pattern)
+                shared = both
+        ids = {id(member) for member in taken}
+        groups.append(_group([m for m in left if id(m) in ids], patterns))
+        left = [m for m in left if id(m) not in ids]
+    return groups
+
+
+def _costs_little(alone: Common, both: Common, per: int, pattern: Pattern) -> bool:
+    """Whether channels keep nearly all of their time when others join them."""
+    if not both.pieces:
+        return False
+    clock = pattern.table.clock
+    end = (alone.pieces[-1].stop_tick - both.pieces[-1].stop_tick) / clock.period_ticks
+    begin = (both.pieces[0].start_tick - alone.pieces[0].start_tick) / clock.period_ticks
+    inside = alone.n_samples - both.n_samples - begin - end
+    share = MISSING_SHARE * alone.n_samples
+    return inside <= max(share, MISSING_RECORDS * per) and end <= max(
+        share, RAGGED_S * clock.rate_hz
+    )
+
+
+class _Timed:
+    """A group with its lines: what becomes a stream."""
+
+    def __init__(self, group: _Group, warnings: list[str]) -> None:
+        self.group = group
+        self.clock = group.patterns[0].table.clock
+        self.common = group.common()
+        self.lines: list[Line] = []
+        self._ranges: list[list[tuple[int, int]]] = [[] for _ in group.patterns]
+        self._settled_tick = -math.inf
+        fitter = LineFitter(group.patterns[0].samples_per_record, self.clock)
+        for piece in self.common.pieces:
+            reference = group.patterns[piece.reference]
+            first = piece.first_samples[piece.reference]
+            lines, settled = fitter.fit(
+                Part(
+                    reference.table,
+                    reference.read_ticks,
+                    piece.segments[piece.reference],
+                    first,
+                    piece.n_samples,
+                )
             )
+            if self.lines:
+                last = self.lines[-1]
+                self._settled_tick = last.anchor_tick + last.stop_from(last.anchor_tick)
+            self._settled_tick = max(self._settled_tick, settled)
+            self.lines += lines
+            for line in lines:
+                for ranges, begin in zip(self._ranges, piece.first_samples, strict=True):
+                    ranges.append((begin + line.first_sample - first, line.n_samples))
+        self.wander_ticks = fitter.wander_ticks
+        self._say_ragged(warnings)
+
+    def _say_ragged(self, warnings: list[str]) -> None:
+        segments = [pattern.segments for pattern in self.group.patterns]
+        starts = [s[0].first_tick for s in segments]
+        stops = [s[-1].end_tick for s in segments]
+        apart = max(max(starts) - min(starts), max(stops) - min(stops))
+        if apart > SAME_SAMPLES * self.clock.period_ticks:
+            names = list_names(m.path.name for m in self.group.members)
+            warnings.append(
+                f"{len(self.group.members)} channels begin or end up to "
+                f"{apart / self.clock.ticks_per_s:.3f} s apart ({names}): "
+                "the stream holds the time that all of them have"
+            )
+
+    def settled_s(self, origin: Origin) -> float:
+        """Up to when spans and quarantined stretches are final while more is written."""
+        tick = min(self._settled_tick, *(m.table.settled_tick for m in self.group.members))
+        if tick == -math.inf:
+            return 0.0
+        return max(0.0, (tick - origin.tick - origin.part_ticks) / origin.ticks_per_s)
+
+    def describe(self, name: str, origin: Origin, folder: Path) -> Stream:
+        """The stream as everything above knows it."""
+        members = self.group.members
+        spans: list[Span] = []
+        total = 0
+        for line in self.lines:
+            rate_hz = self.clock.ticks_per_s / line.period_ticks
+            start_s = origin.seconds(line.anchor_tick, line.start_ticks)
+            spans.append(Span(start_s, line.n_samples, rate_hz, total))
+            total += line.n_samples
+        return Stream(
+            name=name,
+            rate_hz=members[0].rate_hz,
+            channels=name_uniquely([m.channel for m in members], [m.path.stem for m in members]),
+            spans=tuple(spans),
+            quarantined=self._quarantine(origin, spans[-1].stop_s),
+            files=tuple(path.relative_to(folder).as_posix() for m in members for path in m.files),
         )
-        records[name] = tuple(
-            ChannelRecords((m.timed.path,), m.timed.layout, m.runs) for m in group
-        )
-    return tuple(streams), records, (*warnings, *_warn(channels))
+
+    def records(self) -> tuple[ChannelRecords, ...]:
+        """Where the samples of each channel lie."""
+        runs = {}
+        found: list[ChannelRecords] = []
+        for member, which in zip(self.group.members, self.group.which, strict=True):
+            # Channels of one pattern have their samples in the same records only where their
+            # records are the same.
+            key = (which, member.table.runs)
+            if key not in runs:
+                runs[key] = slice_runs(member.table.runs, self._ranges[which])
+            found.append(ChannelRecords(member.files, member.layout, runs[key], member.check))
+        return tuple(found)
+
+    def _quarantine(self, origin: Origin, stop_s: float) -> tuple[Quarantine, ...]:
+        members = self.group.members
+        names = [m.channel.name for m in members]
+        claimed: dict[tuple[int, int, str], tuple[Interval, list[str]]] = {}
+        whole = Interval(0.0, stop_s)
+        for member, name in zip(members, names, strict=True):
+            for interval, reason in place_apart(
+                member.table, origin.tick, origin.part_ticks, stop_s
+            ):
+                key = (round(interval.start_s * 1e6), round(interval.stop_s * 1e6), reason)
+                claimed.setdefault(key, (interval, []))[1].append(name)
+        found = {
+            Quarantine(interval, reason if len(of) == len(members) else _name(of, reason))
+            for (_, _, reason), (interval, of) in claimed.items()
+        }
+        known = [(interval, set(of)) for interval, of in claimed.values()]
+        if len(self.group.patterns) > 1:
+            for a, b in pairwise(self.common.pieces):
+                for start, stop, lack in missing_between(
+                    self.group.patterns, a.stop_tick, b.start_tick
+                ):
+                    interval = Interval(
+                        origin.seconds(0, start), origin.seconds(0, stop)
+                    ).intersect(whole)
+                    of = [n for n, w in zip(names, self.group.which, strict=True) if w in lack]
+                    near = 2 / self.clock.rate_hz
+                    said = any(
+                        k.start_s <= interval.start_s + near
+                        and interval.stop_s <= k.stop_s + near
+                        and set(of) <= who
+                        for k, who in known
+                    )
+                    if interval.duration_s > 0 and not said:
+                        found.add(Quarantine(interval, _name(of, "no samples")))
+        return tuple(sorted(found, key=lambda q: (q.interval, q.reason)))
+
+    def warn(self, origin: Origin) -> list[str]:
+        """What a person must know of its time."""
+        warnings: list[str] = []
+        moved = [line for line in self.lines if line.moved_ticks]
+        per_ms = self.clock.ticks_per_s / 1e3
+        for line in moved[:_SHOWN]:
+            at_s = origin.seconds(line.anchor_tick)
+            lost = f"; {line.n_left_out:,} samples of doubled time are left out"
+            warnings.append(
+                f"the clock moved by {line.moved_ticks / per_ms:.2g} ms against the samples at "
+                f"{format_time(at_s)}: a new span begins{lost if line.n_left_out else ''}"
+            )
+        if len(moved) > _SHOWN:
+            warnings.append(f"the clock moved {len(moved) - _SHOWN} more times")
+        wander_s = self.wander_ticks / self.clock.ticks_per_s
+        if wander_s * self.clock.rate_hz > 1.0:
+            names = list_names(m.path.name for m in self.group.members)
+            warnings.append(
+                f"time stamps wander by up to {wander_s * 1e3:.3g} ms (root mean square) about a "
+                f"steady rate ({names})"
+            )
+        return warnings
 
 
-def name_stream(rate_hz: float, n_channels: int, n_gaps: int, taken: set[str]) -> str:
+def _name(of: Sequence[str], reason: str) -> str:
+    return f"{list_names(of)}: {reason}"
+
+
+def format_time(time_s: float) -> str:
+    """Hours, minutes and seconds from the start: "13:02:00"."""
+    whole = int(time_s)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02} from the start"
+
+
+def slice_runs(runs: Sequence[Run], ranges: Sequence[tuple[int, int]]) -> tuple[Run, ...]:
+    """The runs behind some samples, in order, numbered anew from 0.
+
+    Parameters
+    ----------
+    ranges : (first sample, number of samples), in order and apart
+    """
+    found: list[Run] = []
+    total = i = 0
+    for first, n_samples in ranges:
+        stop = first + n_samples
+        while i < len(runs) and runs[i].first_sample + runs[i].n_samples <= first:
+            i += 1
+        k = i
+        while k < len(runs) and runs[k].first_sample < stop:
+            run = runs[k]
+            a, b = max(first, run.first_sample), min(stop, run.first_sample + run.n_samples)
+            skip = run.skip + a - run.first_sample
+            found.append(Run(total, b - a, run.first_record, run.file, skip))
+            total += b - a
+            k += 1
+    return tuple(found)
+
+
+def name_stream(rate_hz: float, n_channels: int, taken: set[str]) -> str:
     """A short name made from what is there, unlike those `taken`; adds itself to them."""
     name = f"{rate_hz:.8g}Hz-{n_channels}ch"
-    if n_gaps:
-        name += f"-{n_gaps}gap" + ("s" if n_gaps > 1 else "")
     unique, number = name, 2
     while unique in taken:
         unique, number = f"{name}-{number}", number + 1
@@ -135,126 +452,17 @@ def name_uniquely(channels: Sequence[Channel], stems: Sequence[str]) -> tuple[Ch
     )
 
 
-def _place(timed: TimedChannel, origin_tick: int, origin_offset: float) -> _Member:
-    table = timed.table
-    shift = table.base_tick - origin_tick
-    spans: list[Span] = []
-    first_sample = 0
-    for span in table.spans:
-        start_s = _to_s(shift, span.start_ticks - origin_offset, table.ticks_per_s)
-        spans.append(Span(start_s, span.n_samples, span.rate_hz, first_sample))
-        first_sample += span.n_samples
-    return _Member(timed, tuple(spans), table.runs)
-
-
-def _to_s(whole_ticks: int, part_ticks: float, ticks_per_s: float) -> float:
-    return (whole_ticks + part_ticks) / ticks_per_s
-
-
-def _same_pattern(a: _Member, b: _Member) -> bool:
-    if a.timed.rate_hz != b.timed.rate_hz or len(a.spans) != len(b.spans):
-        return False
-    if a.timed.layout.encoding.dtype != b.timed.layout.encoding.dtype:
-        return False
-    near_s = SAME_SAMPLES / a.timed.rate_hz
-    return all(
-        p.n_samples == q.n_samples
-        and abs(p.start_s - q.start_s) <= near_s
-        and abs(p.stop_s - q.stop_s) <= near_s
-        for p, q in zip(a.spans, b.spans, strict=True)
-    )
-
-
-def _merge_ragged(exact: list[list[_Member]], warnings: list[str]) -> list[list[_Member]]:
-    """Join groups that differ only in where they begin and end, cut to what all have."""
-    merged: list[list[_Member]] = []
-    for group in sorted(exact, key=len, reverse=True):
-        for other in merged:
-            if _ragged(other[0], group[0]):
-                other += group
-                break
-        else:
-            merged.append(group)
-    out: list[list[_Member]] = []
-    for group in merged:
-        start_s = max(m.spans[0].start_s for m in group)
-        stop_s = min(m.spans[-1].stop_s for m in group)
-        apart_s = max(max(start_s - m.spans[0].start_s, m.spans[-1].stop_s - stop_s) for m in group)
-        if apart_s * group[0].timed.rate_hz <= SAME_SAMPLES:
-            out.append(group)
-            continue
-        cut = [_trim(m, start_s, stop_s) for m in group]
-        reference = cut[0].spans
-        cut = [replace(m, spans=reference) for m in cut]
-        names = _list_names(m.timed.path.name for m in group)
-        warnings.append(
-            f"{len(group)} channels begin or end up to {apart_s:.3f} s apart ({names}): "
-            "the stream holds the time that all of them have"
-        )
-        out.append(cut)
-    return out
-
-
-def _ragged(a: _Member, b: _Member) -> bool:
-    """Whether two patterns differ in nothing but their first start and last stop, and little."""
-    rate = a.timed.rate_hz
-    if rate != b.timed.rate_hz or len(a.spans) != len(b.spans):
-        return False
-    if a.timed.layout.encoding.dtype != b.timed.layout.encoding.dtype:
-        return False
-    last = len(a.spans) - 1
-    for i, (p, q) in enumerate(zip(a.spans, b.spans, strict=True)):
-        start, stop = (q.start_s - p.start_s) * rate, (q.stop_s - p.stop_s) * rate
-        # The samples themselves must coincide, or cutting can't make them the same.
-        if abs(start - round(start)) > SAME_SAMPLES / 2 or abs(stop - round(stop)) > SAME_SAMPLES:
-            return False
-        if abs(start) > (RAGGED_S * rate if i == 0 else SAME_SAMPLES):
-            return False
-        if abs(stop) > (RAGGED_S * rate if i == last else SAME_SAMPLES):
-            return False
-        if min(p.stop_s, q.stop_s) <= max(p.start_s, q.start_s):
-            return False
-    return True
-
-
-def _trim(member: _Member, start_s: float, stop_s: float) -> _Member:
-    first, last = member.spans[0], member.spans[-1]
-    n_front = round((start_s - first.start_s) * first.rate_hz)
-    n_back = round((last.stop_s - stop_s) * last.rate_hz)
-    total = last.stop_sample
-    runs: list[Run] = []
-    for run in member.runs:
-        a = max(run.first_sample, n_front)
-        b = min(run.first_sample + run.n_samples, total - n_back)
-        if a < b:
-            skip = run.skip + a - run.first_sample
-            runs.append(Run(a - n_front, b - a, run.first_record, run.file, skip))
-    spans: list[Span] = []
-    for i, span in enumerate(member.spans):
-        front = n_front if i == 0 else 0
-        back = n_back if i == len(member.spans) - 1 else 0
-        spans.append(
-            Span(
-                span.time_of(front),
-                span.n_samples - front - back,
-                span.rate_hz,
-                span.first_sample + front - n_front,
-            )
-        )
-    return _Member(member.timed, tuple(spans), tuple(runs))
-
-
 def place_apart(
     table: TimeTable, origin_tick: int, origin_offset: float, stop_s: float
 ) -> list[tuple[Interval, str]]:
     """Records that are not used, as intervals of the recording, cut to [0, stop_s)."""
     placed: list[tuple[Interval, str]] = []
-    shift = table.base_tick - origin_tick
+    origin = Origin(origin_tick, origin_offset, table.ticks_per_s)
     for apart in table.set_apart:
-        a = _to_s(shift, apart.start_ticks - origin_offset, table.ticks_per_s)
-        b = _to_s(shift, apart.stop_ticks - origin_offset, table.ticks_per_s)
+        a = origin.seconds(table.base_tick, apart.start_ticks)
+        b = origin.seconds(table.base_tick, apart.stop_ticks)
         interval = Interval(a, b).intersect(Interval(0.0, stop_s))
-        if interval.duration_s > 0:
+        if interval.duration_s * table.clock.rate_hz > SAME_SAMPLES:
             placed.append((interval, apart.reason))
     return placed
 
@@ -268,22 +476,15 @@ def _warn(channels: Sequence[TimedChannel]) -> tuple[str, ...]:
             names = where.setdefault(apart.reason, [])
             if timed.path.name not in names:
                 names.append(timed.path.name)
-    warnings = [
+    return tuple(
         f"{n:,} {'records are' if n > 1 else 'record is'} not used, {reason} "
-        f"({_list_names(where[reason])})"
+        f"({list_names(where[reason])})"
         for reason, n in n_records.items()
-    ]
-    wandering = [c for c in channels if c.table.wander_s * c.rate_hz > 1.0]
-    if wandering:
-        worst = max(c.table.wander_s for c in wandering)
-        warnings.append(
-            f"time stamps wander by up to {worst * 1e3:.3g} ms (root mean square) about a steady "
-            f"rate ({_list_names(c.path.name for c in wandering)})"
-        )
-    return tuple(warnings)
+    )
 
 
-def _list_names(names: Iterable[str]) -> str:
+def list_names(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are."""
     listed = list(dict.fromkeys(names))
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return ", ".join(listed[:_SHOWN]) + more

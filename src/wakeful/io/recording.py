@@ -39,7 +39,11 @@ _MAX_DEPTH = 8
 
 
 def read_recording(
-    path: Path, scans: Path | None = None, growth: Growth | None = None
+    path: Path,
+    scans: Path | None = None,
+    growth: Growth | None = None,
+    *,
+    thorough: bool = False,
 ) -> Recording:
     """Find out the format of a file or folder, and open it; no samples are read.
 
@@ -49,6 +53,8 @@ def read_recording(
     scans : a folder in which to remember where records and gaps lie, so that a large recording
         need not be read through again by the next process; nothing is remembered where None
     growth : how much of each file may be used, where it is still being written
+    thorough : read large files through where a quick look at their time stamps would do; see
+        `wakeful.io.quick_look` for what that may miss until samples are read
 
     Raises
     ------
@@ -66,7 +72,7 @@ def read_recording(
             where=str(path),
             remedy="it is read once the recording has ended",
         )
-    return reader.open(replace(found, scans=scans, growth=growth))
+    return reader.open(replace(found, scans=scans, growth=growth, thorough=thorough))
 
 
 def recognise(path: Path) -> tuple[Reader, Found]:

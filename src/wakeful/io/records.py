@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeful.io.head_check import HeadCheck
 from wakeful.model.arrays import ArraySource, Samples, find_span
 from wakeful.model.errors import BadRecording, TruncatedFile
 from wakeful.model.events import EventSeries, VideoTrack
@@ -123,6 +124,8 @@ class ChannelRecords:
     files: tuple[Path, ...]
     layout: RecordLayout
     runs: tuple[Run, ...]
+    check: HeadCheck | None = None
+    """What heads must be as they pass by; None where the format's records have none."""
 
     def pieces(self, first_sample: int, n_samples: int) -> Iterator[tuple[Run, int, int, int]]:
         """Where samples lie: (run, offset among those asked for, offset in the run, length)."""
@@ -321,7 +324,7 @@ class RecordSource:
                 record += 1
             n_full, tail = divmod(length - head, per)
             full = target[head : head + n_full * per]
-            self._read_full(path, layout, record, full.reshape(n_full, per))
+            self._read_full(path, layout, record, full.reshape(n_full, per), records.check)
             if tail:
                 self._read_part(path, layout, record + n_full, 0, target[length - tail :])
 
@@ -339,7 +342,14 @@ class RecordSource:
             self._files.read_into(path, stored, at + (inside + start) * per_sample)
             layout.encoding.decode(stored[None, :], piece[None, :])
 
-    def _read_full(self, path: Path, layout: RecordLayout, record: int, out: Samples) -> None:
+    def _read_full(
+        self,
+        path: Path,
+        layout: RecordLayout,
+        record: int,
+        out: Samples,
+        check: HeadCheck | None,
+    ) -> None:
         """Whole records, (n_records, samples_per_record)."""
         n_bytes = layout.samples_per_record * layout.encoding.n_bytes
         step = _BUFFER_BYTES // layout.record_bytes
@@ -353,6 +363,8 @@ class RecordSource:
             stored = buffer[: len(piece) * layout.record_bytes].reshape(len(piece), -1)
             at = layout.header_bytes + (record + start) * layout.record_bytes
             self._files.read_into(path, stored.reshape(-1), at)
+            if check is not None:
+                check.verify(stored, path, record + start)
             layout.encoding.decode(
                 stored[:, layout.samples_at : layout.samples_at + n_bytes], piece
             )
@@ -390,20 +402,21 @@ class FileRecording:
         return RecordSource(found.channels, found.spans, self._records[stream])
 
     def byte_ranges(self, stream: str, interval: Interval) -> tuple[ByteRange, ...]:
-        """See `Recording.byte_ranges`: headers and the exact records, with no margin."""
+        """See `Recording.byte_ranges`: the exact records, with no margin.
+
+        Headers are left out. What they say joins keys as channels, rates and spans, and an
+        acquisition may write them anew when it closes a file.
+        """
         found = find_stream(self.description, stream)
         wanted: dict[Path, list[tuple[int, int]]] = {}
         parts = cut_spans(found.spans, interval)
         for records in self._records[stream]:
             layout = records.layout
-            for path in records.files:
-                ranges = wanted.setdefault(path, [])
-                if layout.header_bytes:
-                    ranges.append((0, layout.header_bytes))
             for span in parts:
                 for file, start, stop in records.record_ranges(span.first_sample, span.n_samples):
                     base, size = layout.header_bytes, layout.record_bytes
-                    wanted[records.files[file]].append((base + start * size, base + stop * size))
+                    ranges = wanted.setdefault(records.files[file], [])
+                    ranges.append((base + start * size, base + stop * size))
         return tuple(
             ByteRange(path.relative_to(self._folder).as_posix(), start, stop)
             for path, ranges in wanted.items()

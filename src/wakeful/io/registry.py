@@ -37,6 +37,8 @@ class Found:
     growth: Growth | None = None
     """How far the files may be read, while they are still being written; None where they are
     whole."""
+    thorough: bool = False
+    """Whether all of a file is to be read where a quick look at it would do."""
 
     @property
     def folder(self) -> Path:

@@ -15,10 +15,10 @@ from wakeful.model.time import Interval, Quarantine, Span
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """Channels of one recording that share a rate and a pattern of gaps."""
+    """Channels of one recording that share a rate and a clock, on the time that all have."""
 
     name: str
-    """Unique in the recording, made from what is there: e.g. "2000Hz-5ch", "2000Hz-2ch-3gaps"."""
+    """Unique in the recording, made from what is there: e.g. "2000Hz-5ch", "2000Hz-5ch-2"."""
     rate_hz: float
     """Nominal."""
     channels: tuple[Channel, ...]

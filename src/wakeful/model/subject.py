@@ -45,6 +45,9 @@ class Channel:
     highpass_hz: float | None = None
     """Hardware high-pass corner; None where the file does not say."""
     lowpass_hz: float | None = None
+    filter_delay_s: float | None = None
+    """By how much samples lag behind their time stamps because of the acquisition's digital
+    filters: 0 where it has made up for it; None where the files do not say."""
     x_mm: float | None = None
     y_mm: float | None = None
     z_mm: float | None = None

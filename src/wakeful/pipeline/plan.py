@@ -95,10 +95,16 @@ class Plan:
     """All tasks of a request, each after what it needs."""
 
     session: Session
+    """As far as its blocks are closed, where it still goes on."""
     recording: RecordingReference
     tasks: tuple[Task, ...]
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
+    summary: Session
+    """The session as its days and its whole are summed up; shorter than `session` may be, where
+    it still goes on."""
+    goes_on: bool = False
+    """Whether the session was still being recorded: days and the whole are provisional then."""
 
     def jobs(self) -> tuple[Job, ...]:
         """All jobs, in order; the same plan has the same jobs, whatever is there already.
@@ -117,7 +123,7 @@ class Plan:
         return tuple(
             Job(
                 name=names[group],
-                session=self.session,
+                session=self.session if group[0].kind == "block" else self.summary,
                 recording=self.recording,
                 scope=group[0],
                 tasks=tuple(tasks),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from wakeful.model.errors import Unavailable
 from wakeful.model.recording import Recording, Stream
 from wakeful.model.subject import Session
 from wakeful.model.time import account_for, cut_spans
+from wakeful.pipeline.closing import count_closed_blocks, summary_stop_s
 from wakeful.pipeline.keys import digest, figure_key, result_key
 from wakeful.pipeline.plan import Plan, RecordingReference, Reference, Scope, ScopeKind, Task
 from wakeful.pipeline.raw import name_raw
@@ -36,6 +38,13 @@ class Target:
     session: Session
     manifest: Manifest
     manifest_folder: Path
+    horizon_s: float = math.inf
+    """Everything before is settled; infinite where the recording has ended."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more is being recorded."""
+        return math.isfinite(self.horizon_s)
 
 
 def make_plan(
@@ -78,7 +87,9 @@ class _Planner:
             step.name: to_plain(changed_params(step.make_params(parameters.get(step.name, {}))))
             for step in self._steps
         }
-        self._scopes = Scopes(target.session)
+        self._n_closed = self._count_closed()
+        self._session, self._summary = self._cut_session()
+        self._scopes = Scopes(self._session, self._summary)
         self._tasks: dict[str, Task] = {}
         # (step, scope) -> the task that makes its result there
         self._made: dict[tuple[str, Scope], Task] = {}
@@ -109,18 +120,47 @@ class _Planner:
             self._notes.append(f"left out: {', '.join(asked)} ({reasons})")
         return chosen
 
+    def _count_closed(self) -> dict[str, int]:
+        """Step -> how many of its blocks can be computed; nothing where the session has ended."""
+        target = self._target
+        if not target.goes_on:
+            return {}
+        return count_closed_blocks(
+            self._steps, self._catalog, target.session.block_s, target.horizon_s
+        )
+
+    def _cut_session(self) -> tuple[Session, Session]:
+        """The session as far as its blocks are closed, and as far as it is summed up."""
+        session = self._target.session
+        if not self._target.goes_on:
+            return session, session
+        counts = self._n_closed.values()
+        blocks_s = max(counts, default=0) * session.block_s
+        stop_s = summary_stop_s(session, min(counts, default=0) * session.block_s)
+        return replace(session, duration_s=blocks_s), replace(session, duration_s=stop_s)
+
+    def _scopes_of(self, step: Step, kind: ScopeKind) -> list[Scope]:
+        """Where a step's results, or its figures, are planned."""
+        if not self._target.goes_on:
+            return self._scopes.all(kind)
+        if kind == "block":
+            return self._scopes.all(kind)[: self._n_closed[step.name]]
+        return self._scopes.all(kind) if self._summary.duration_s > 0 else []
+
     def plan(self) -> Plan:
         for step in self._steps:
-            for scope in self._scopes.all(_scope_kind(step)):
+            for scope in self._scopes_of(step, _scope_kind(step)):
                 self._add_result(step, scope)
         for step in self._steps:
             if step.name in self._wanted and step.draw is not None:
                 # Figures of block steps are drawn once a local day, as if the day were one block.
-                for scope in self._scopes.all("session" if step.per == "session" else "day"):
+                for scope in self._scopes_of(step, "session" if step.per == "session" else "day"):
                     self._add_figures(step, scope)
         target = self._target
         return Plan(
-            session=target.session,
+            session=self._session,
+            summary=self._summary,
+            goes_on=target.goes_on,
             recording=RecordingReference(
                 manifest_folder=str(target.manifest_folder),
                 stream=target.stream.name,
@@ -169,7 +209,6 @@ class _Planner:
                     target.manifest,
                     interval,
                     step.halo_s,
-                    target.session.interval,
                 )
             elif field == "block":
                 given[field] = [interval.start_s, interval.stop_s]
@@ -183,7 +222,7 @@ class _Planner:
                 given[field] = to_plain(
                     account_for(
                         interval,
-                        target.session.interval,
+                        self._summary.interval,
                         target.stream.spans,
                         target.stream.quarantined,
                     )

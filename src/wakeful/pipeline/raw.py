@@ -10,7 +10,7 @@ from pathlib import Path
 import xxhash
 
 from wakeful.io.channels_file import LabelledSource
-from wakeful.io.mirror import GRANULE, Manifest, read_manifest, scans_folder
+from wakeful.io.mirror import Manifest, piece_bounds, pieces_of, read_manifest, scans_folder
 from wakeful.io.recording import read_recording
 from wakeful.model.arrays import ArraySource
 from wakeful.model.errors import BadRecording
@@ -32,13 +32,13 @@ class Raw:
     source: ArraySource
     manifest: Manifest
 
-    def name(self, interval: Interval, halo_s: float, session: Interval) -> str:
+    def name(self, interval: Interval, halo_s: float) -> str:
         """Key of the raw data that a computation of `interval` reads."""
-        return name_raw(self.recording, self.stream, self.manifest, interval, halo_s, session)
+        return name_raw(self.recording, self.stream, self.manifest, interval, halo_s)
 
-    def check(self, interval: Interval, halo_s: float, session: Interval) -> None:
+    def check(self, interval: Interval, halo_s: float) -> None:
         """See `check_bytes`."""
-        wide = interval.widen(halo_s, halo_s).intersect(session)
+        wide = _with_halo(interval, halo_s)
         check_bytes(self.manifest, self.recording.byte_ranges(self.stream.name, wide))
 
 
@@ -48,18 +48,22 @@ def name_raw(
     manifest: Manifest,
     interval: Interval,
     halo_s: float,
-    session: Interval,
 ) -> str:
     """Key of the raw data that a computation of `interval` with a halo reads.
+
+    The halo is not cut at the end of the session: there may be no end yet.
 
     Parameters
     ----------
     stream : with the channels file applied; its name is the recording's
-    session : from its first sample to its end
     """
-    wide = interval.widen(halo_s, halo_s).intersect(session)
+    wide = _with_halo(interval, halo_s)
     ranges = recording.byte_ranges(stream.name, wide)
     return raw_key(recording.description.format, stream, wide, ranges, manifest)
+
+
+def _with_halo(interval: Interval, halo_s: float) -> Interval:
+    return Interval(max(0.0, interval.start_s - halo_s), interval.stop_s + halo_s)
 
 
 def open_raw(reference: RecordingReference) -> Raw:
@@ -75,7 +79,7 @@ def open_raw(reference: RecordingReference) -> Raw:
     if manifest is None:
         raise BadRecording("was never taken in completely", where=str(folder), remedy=_AGAIN)
     _check_files(manifest)
-    recording = read_recording(Path(manifest.root), scans=scans_folder(folder))
+    recording = read_recording(Path(manifest.root), scans_folder(folder), manifest.growth)
     stream = _find_stream(recording, reference, manifest.root)
     rows = {channel.name: i for i, channel in enumerate(stream.channels)}
     chosen = [rows[channel.name] for channel in reference.channels]
@@ -84,30 +88,27 @@ def open_raw(reference: RecordingReference) -> Raw:
 
 
 def check_bytes(manifest: Manifest, ranges: Iterable[ByteRange]) -> None:
-    """Read the granules that the ranges touch and hold them against the manifest.
+    """Read the pieces of files that the ranges touch and hold them against the manifest.
 
     What follows reads the same bytes once more, from memory.
 
     Raises
     ------
     BadRecording
-        Names the granules that are no longer what was taken in.
+        Names the pieces that are no longer what was taken in.
     """
-    root = Path(manifest.root)
-    base = root if root.is_dir() else root.parent
     entries = {entry.file: entry for entry in manifest.files}
-    for piece in ranges:
-        entry = entries[piece.file]
-        first, last = piece.start // GRANULE, -(-piece.stop // GRANULE)
-        for number in range(first, last):
-            start, stop = number * GRANULE, min((number + 1) * GRANULE, entry.bytes)
-            if _digest(base / entry.file, start, stop) != entry.granules[number]:
+    for part in ranges:
+        entry, path = entries[part.file], manifest.base / part.file
+        for number in pieces_of(part.start, part.stop):
+            start, stop = piece_bounds(number, entry.bytes)
+            if not entry.accepts(number, _digest(path, start, stop)):
                 raise BadRecording(
                     f"bytes {start:,} to {stop:,} are not what was taken in: the disk or somebody "
                     "has changed them",
-                    where=str(base / entry.file),
-                    remedy="see `wakeful verify --raw`; where the source is at hand, move the "
-                    "damaged file away and run the row again",
+                    where=str(path),
+                    remedy="see `wakeful verify --raw`; where the source is at hand, "
+                    "`wakeful mirror` with --repair fetches them again",
                 )
 
 
@@ -121,21 +122,24 @@ def _digest(path: Path, start: int, stop: int) -> str:
 
 
 def _check_files(manifest: Manifest) -> None:
-    """Sizes, and for data used in place the times of change: cheap, and done for each job."""
-    root = Path(manifest.root)
-    base = root if root.is_dir() else root.parent
+    """Sizes, and for data used in place the times of change: cheap, and done for each job.
+
+    What is still growing may be longer than what was verified, and changes all the time.
+    """
     for entry in manifest.files:
+        path = manifest.base / entry.file
         try:
-            stat = (base / entry.file).stat()
+            stat = path.stat()
         except FileNotFoundError:
-            raise BadRecording("is gone", where=str(base / entry.file), remedy=_AGAIN) from None
-        changed = stat.st_size != entry.bytes
-        if manifest.in_place:
-            changed = changed or stat.st_mtime_ns != entry.modified_ns
+            raise BadRecording("is gone", where=str(path), remedy=_AGAIN) from None
+        if manifest.complete:
+            changed = stat.st_size != entry.bytes
+            if manifest.in_place:
+                changed = changed or stat.st_mtime_ns != entry.modified_ns
+        else:
+            changed = stat.st_size < entry.bytes
         if changed:
-            raise BadRecording(
-                "has changed since it was taken in", where=str(base / entry.file), remedy=_AGAIN
-            )
+            raise BadRecording("has changed since it was taken in", where=str(path), remedy=_AGAIN)
 
 
 def _find_stream(recording: Recording, reference: RecordingReference, where: str) -> Stream:

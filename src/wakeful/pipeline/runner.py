@@ -217,13 +217,13 @@ class Runner:
         """What is computed must be computed from what its key names."""
         halo_s = self._catalog.steps[task.step].halo_s
         interval = self._scopes.interval(task.scope)
-        if raw.name(interval, halo_s, self._job.session.interval) != task.given["raw"]:
+        if raw.name(interval, halo_s) != task.given["raw"]:
             raise BadRecording(
                 "has changed since this was planned",
                 where=raw.manifest.source,
                 remedy="run the row again: it is planned anew",
             )
-        raw.check(interval, halo_s, self._job.session.interval)
+        raw.check(interval, halo_s)
 
     def _open(self) -> Raw:
         if self._opened is None:

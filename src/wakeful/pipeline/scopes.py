@@ -16,13 +16,14 @@ class Scopes:
 
     Parameters
     ----------
-    session : the whole session
+    session : the whole session; of one that goes on, as far as its blocks are closed
+    summary : the session as its days and its whole are summed up; the session itself where None
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, summary: Session | None = None) -> None:
+        self._session = summary or session
         self.blocks: tuple[Interval, ...] = session.blocks()
-        self.days: tuple[Day, ...] = session.days()
+        self.days: tuple[Day, ...] = self._session.days()
 
     def interval(self, scope: Scope) -> Interval:
         """The time a scope covers; a day reaches from midnight to midnight."""
@@ -42,8 +43,13 @@ class Scopes:
     def touching(
         self, kind: Literal["block", "day", "session"], scope: Scope, halo_s: float = 0.0
     ) -> list[Scope]:
-        """The scopes of a kind that share time with `scope`, widened by a halo."""
+        """The scopes of a kind that share time with `scope`, widened by a halo.
+
+        What sums up a session that goes on sees no block behind the time it sums up.
+        """
         wide = self.interval(scope).widen(halo_s, halo_s)
+        if scope.kind != "block":
+            wide = wide.intersect(self._session.interval)
         return [s for s in self.all(kind) if self.interval(s).intersect(wide).duration_s > 0]
 
     def session_for(self, scope: Scope, *, named: bool) -> Session:

@@ -171,7 +171,7 @@ def _check_raw(
     raw, scopes = open_raw(recording), Scopes(session)
     for task in from_raw:
         halo_s = catalog.steps[task.step].halo_s
-        name = raw.name(scopes.interval(task.scope), halo_s, session.interval)
+        name = raw.name(scopes.interval(task.scope), halo_s)
         if name != task.given["raw"]:
             raise BadRecording(
                 f"the raw data has changed since this was made ({task.step}, {task.scope})",

@@ -84,7 +84,7 @@ def publish_row(
         for fmt, file in drawn.receipt.tree["outputs"][drawn.name].items():
             path = drawn.receipt.folder / file
             files[f"figures/{drawn.file_stem}.{fmt}"] = path.read_bytes()
-    session = plan.session
+    session = plan.summary
     tables: list[ReportTable] = []
     beside: list[tuple[str, str]] = []
     summaries: list[DaySummary] = results.read_all("day", "day_summary", DaySummary)
@@ -123,6 +123,7 @@ def publish_row(
         regions=_regions(prepared.target.stream),
         facts=(*_facts(request, prepared), *(("scoring", note) for note in scoring)),
         warnings=warnings,
+        provisional=plan.goes_on,
         figures=tuple(_report_figure(drawn, catalog, session) for drawn in figures),
         tables=tuple(tables),
         files=tuple(beside),
@@ -205,7 +206,7 @@ def _silent_bands(results: _Results) -> list[str]:
 
 def _figures(results: _Results, catalog: Catalog) -> list[_Drawn]:
     drawn = [
-        _Drawn(task, receipt, name, _stem(task.scope, name, results.plan.session))
+        _Drawn(task, receipt, name, _stem(task.scope, name, results.plan.summary))
         for step in catalog.steps
         for task in results.tasks(step, "figure")
         for receipt in (results.receipt(task),)

@@ -17,23 +17,15 @@ from wakeful.config import Library
 from wakeful.executors.interface import Executor
 from wakeful.io.atomic import storable_text, sweep_temporaries
 from wakeful.io.codec import to_plain
-from wakeful.io.mirror import (
-    MANIFEST_NAME,
-    Manifest,
-    check_settled,
-    intake_folder,
-    is_current,
-    read_manifest,
-    source_files,
-)
-from wakeful.io.recording import recognise
+from wakeful.io.mirror import MANIFEST_NAME, intake_folder
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, RunState
-from wakeful.model.errors import StillGrowing, WakefulError
+from wakeful.model.errors import NoRecording, StillGrowing, WakefulError
 from wakeful.pipeline.keys import digest
 from wakeful.pipeline.plan import Job, Plan, Task
 from wakeful.pipeline.planner import make_plan
 from wakeful.service.driver import Driver, DriveState
+from wakeful.service.intake import Intake
 from wakeful.service.publication import publish_row
 from wakeful.service.targets import Prepared, prepare
 from wakeful.service.work import (
@@ -78,11 +70,11 @@ class Service:
         self._store = Store(library.results)
         self._works: dict[str, Work] = {}
         self._swept = -_SWEEP_EVERY_S
-        self._manifests: dict[Path, tuple[tuple[int, int], Manifest | None]] = {}
         config = library.config.executor
         self._driver = Driver(
             executor, ledger, library.jobs, slots=config.workers, attempts=config.attempts
         )
+        self._intake = Intake(library, self._driver, self._begin)
 
     def run_once(self, watch: Watch | None = None) -> tuple[RowView, ...]:
         """Pass after pass until nothing is left that would happen by itself.
@@ -96,7 +88,7 @@ class Service:
                 watch(views, self._driver.n_running)
             open_works = [w for w in self._works.values() if not w.has_ended]
             if time.monotonic() > patience:
-                open_works = [w for w in open_works if not w.growing]
+                open_works = [w for w in open_works if not w.waits]
             if not open_works and self._driver.n_running == 0:
                 return views
             time.sleep(_PAUSE_S)
@@ -107,7 +99,7 @@ class Service:
             views = self.run_pass()
             if watch is not None:
                 watch(views, self._driver.n_running)
-            busy = any(not w.has_ended and not w.growing for w in self._works.values())
+            busy = any(not w.has_ended and not w.waits for w in self._works.values())
             time.sleep(_PAUSE_S if busy else self._library.config.executor.poll_s)
 
     def run_pass(self) -> tuple[RowView, ...]:
@@ -175,78 +167,29 @@ class Service:
             if not work.wants_another_look():
                 return
             work.start_over()
-        work.growing = False
-        if not self._take_in(work):
+        if not self._intake.bring(work):
             return
-        if work.plan is None:
-            self._plan(work)
+        if work.plan is None and not self._plan(work):
+            return
         if not self._run_jobs(work):
             return
-        self._publish(work)
+        if not work.published:
+            self._publish(work)
 
-    @property
-    def _in_place(self) -> bool:
-        return self._library.config.work.transfer == "in-place"
-
-    def _take_in(self, work: Work) -> bool:
-        source = work.request.recording
-        folder = intake_folder(self._library.raw, source)
-        manifest = self._manifest(folder)
-        if manifest is not None and is_current(manifest, source, in_place=self._in_place):
-            if manifest != work.manifest:
-                work.manifest, work.plan = manifest, None
-            return True
-        recognise(source)  # before terabytes are copied that nothing can read
-        try:
-            check_settled(source, self._library.config.work.settle_s)
-        except StillGrowing as error:
-            work.growing = True
-            work.status, work.message = Status.WAITING, str(error)
-            return False
-        stamp = digest(
-            [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in source_files(source)]
-        )
-        name = f"intake-{folder.name[-8:]}-{stamp[:12]}"
-        state, message, fraction = self._driver.state(name)
-        if state is DriveState.FAILED:
-            self._driver.forget(name)
-            raise WakefulError(message, where=str(source))
-        if state is DriveState.DONE:
-            # Its manifest does not fit any more: the source changed while it was copied.
-            self._driver.forget(name)
-        self._begin(work, RunState.TRANSFERRING)
-        self._driver.start(
-            name,
-            {
-                "kind": "take_in",
-                "source": str(source),
-                "folder": str(folder),
-                "in_place": self._in_place,
-            },
-            work.run_id,
-            (),
-        )
-        work.status = Status.TRANSFERRING
-        work.progress = f"{fraction:.0%}"
-        work.message = message
-        return False
-
-    def _manifest(self, folder: Path) -> Manifest | None:
-        """The manifest in an intake folder; parsed again only when it has changed."""
-        try:
-            stat = (folder / MANIFEST_NAME).stat()
-        except FileNotFoundError:
-            return None
-        stamp = (stat.st_mtime_ns, stat.st_size)
-        if self._manifests.get(folder, ((0, 0), None))[0] != stamp:
-            self._manifests[folder] = (stamp, read_manifest(folder))
-        return self._manifests[folder][1]
-
-    def _plan(self, work: Work) -> None:
+    def _plan(self, work: Work) -> bool:
+        """Plan what can be computed; False where a recording that goes on has nothing yet."""
         if work.manifest is None:
             raise RuntimeError("planned before it was taken in")
-        folder = intake_folder(self._library.raw, work.request.recording)
-        work.prepared = prepare(work.request, self._library, work.manifest, folder)
+        try:
+            work.prepared = prepare(
+                work.request, self._library, work.manifest, self._intake.folder_of(work)
+            )
+        except (NoRecording, StillGrowing) as error:
+            if work.manifest.complete:
+                raise
+            work.status = Status.FOLLOWING
+            work.message = f"nothing can be read yet: {name_source(str(error), work.manifest)}"
+            return False
         work.plan = make_plan(
             work.prepared.target,
             self._catalog,
@@ -261,6 +204,8 @@ class Service:
         for job in work.jobs:
             if self._driver.state(job.name)[0] in (DriveState.DONE, DriveState.FAILED):
                 self._driver.forget(job.name)
+        work.published = False
+        return True
 
     def _run_jobs(self, work: Work) -> bool:
         """Start what can be started; True when every result is there."""
@@ -354,11 +299,15 @@ class Service:
     def _publish(self, work: Work) -> None:
         if work.plan is None or work.prepared is None:
             raise RuntimeError("published before it was planned")
+        if work.plan.goes_on:
+            self._publish_meanwhile(work, work.plan, work.prepared)
+            return
         if work.made:
             self._begin(work, RunState.PUBLISHING)
         publication = publish_row(
             self._library, self._store, self._catalog, work.request, work.prepared, work.plan
         )
+        work.published = True
         n_tasks = len(work.plan.tasks)
         work.progress = (
             f"{n_tasks} results, nothing was computed anew"
@@ -371,6 +320,20 @@ class Service:
         if self._ledger.run(work.run_id).state is not RunState.DONE:
             self._begin(work, RunState.PUBLISHING)
             self._ledger.set_run(work.run_id, RunState.DONE, storable_text(work.message))
+
+    def _publish_meanwhile(self, work: Work, plan: Plan, prepared: Prepared) -> None:
+        """What a recording that goes on has given so far."""
+        warnings = (*prepared.warnings, *plan.notes)
+        summed_h, closed_h = plan.summary.duration_s / 3600, plan.session.duration_s / 3600
+        if summed_h > 0:
+            publication = publish_row(
+                self._library, self._store, self._catalog, work.request, prepared, plan
+            )
+            work.link, warnings = str(publication.report), publication.warnings
+        work.published = True
+        work.status = Status.FOLLOWING
+        work.progress = f"{closed_h:.4g} h analysed, {summed_h:.4g} h in the report"
+        work.message = " | ".join(warnings)
 
     def _begin(self, work: Work, state: RunState) -> None:
         if work.started is None:

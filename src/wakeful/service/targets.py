@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,7 +41,7 @@ def prepare(
         The channels file does not fit.
     """
     root = Path(manifest.root)
-    recording = read_recording(root, scans=scans_folder(manifest_folder))
+    recording = read_recording(root, scans_folder(manifest_folder), manifest.growth)
     description = recording.description
     stream, stream_warnings = choose_stream(description, request.stream)
     stream, channel_warnings = _with_channels(description, stream, request, root)
@@ -52,7 +53,14 @@ def prepare(
             remedy="check the recording with `wakeful inspect`",
         )
     return Prepared(
-        Target(recording, stream, session, manifest, manifest_folder),
+        Target(
+            recording,
+            stream,
+            session,
+            manifest,
+            manifest_folder,
+            horizon_s=math.inf if manifest.complete else stream.settled_s,
+        ),
         description,
         (
             *_replaced(manifest, manifest_folder),

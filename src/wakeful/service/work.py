@@ -49,6 +49,9 @@ class Work:
     made: int = 0
     """How many results this service saw being made for the row."""
     growing: bool = False
+    """Whether the recording goes on."""
+    published: bool = False
+    """Whether what the plan gives has been published."""
     signature: Signature | None = None
     """What the row's files looked like when it ended."""
     looked: float = 0.0
@@ -58,6 +61,11 @@ class Work:
     def has_ended(self) -> bool:
         """Whether nothing more will happen by itself."""
         return self.status in _ENDED
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing more happens before its recording has grown."""
+        return self.growing and (self.plan is None or self.published)
 
     def end(self, status: Status, message: str) -> None:
         """Done or failed."""
@@ -77,8 +85,10 @@ class Work:
         if now - self.looked < LOOK_AGAIN_S:
             return False
         current = signature_of(self.request)
-        changed = current is not None and current != self.signature
-        stuck = self.status not in _FINISHED and self.manifest is None
+        goes_on = self.manifest is not None and not self.manifest.complete
+        # A recording that goes on changes all the time: that says nothing of what went wrong.
+        changed = current is not None and current != self.signature and not goes_on
+        stuck = self.status not in _FINISHED and (self.manifest is None or goes_on)
         if not changed and not (stuck and now - self.looked >= self.pause_s):
             if not stuck:
                 self.looked = now
@@ -92,6 +102,7 @@ class Work:
         self.started = self.finished = None
         self.manifest = self.prepared = self.plan = None
         self.jobs, self.missing, self.made = (), set(), 0
+        self.growing = self.published = False
 
 
 def signature_of(request: Request) -> Signature | None:

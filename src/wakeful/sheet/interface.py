@@ -98,6 +98,7 @@ class Status(StrEnum):
     QUEUED = "queued"
     TRANSFERRING = "transferring"
     RUNNING = "running"
+    FOLLOWING = "following"
     PUBLISHING = "publishing"
     DONE = "done"
     DONE_WITH_WARNINGS = "done with warnings"
@@ -116,6 +117,10 @@ _STATUS_HELP: Final = {
     Status.QUEUED: "The row is understood and its work is planned.",
     Status.TRANSFERRING: "The recording is being copied into the library.",
     Status.RUNNING: "The analyses are being computed.",
+    Status.FOLLOWING: (
+        "The recording goes on; the hours that are complete are analysed, and the report is "
+        "provisional."
+    ),
     Status.PUBLISHING: "Figures and report are being written.",
     Status.DONE: "Everything asked for is there; the link leads to it.",
     Status.DONE_WITH_WARNINGS: "Everything is there; the message says what to know about it.",

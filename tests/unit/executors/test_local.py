@@ -27,8 +27,8 @@ from wakeful.executors.interface import (
 )
 from wakeful.executors.local import LocalExecutor
 from wakeful.executors.worker import main
-from wakeful.io import mirror
 from wakeful.io.holding import hold, is_held
+from wakeful.io.mirror import intake
 
 
 def wait_for(executor: LocalExecutor, folder: Path, timeout_s: float = 60.0):
@@ -290,7 +290,7 @@ def test_a_recording_that_another_process_takes_in_is_worth_another_try(
     tmp_path, source, monkeypatch
 ):
     folder = prepare_attempt(tmp_path / "jobs", "job", 1, take_in(tmp_path, source))
-    monkeypatch.setattr(mirror, "_LOCK_WAIT_S", 0.05)
+    monkeypatch.setattr(intake, "_LOCK_WAIT_S", 0.05)
     (tmp_path / "in").mkdir()
     with hold(tmp_path / "in" / ".lock"):
         assert main([str(folder)]) == 1

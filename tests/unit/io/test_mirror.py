@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from wakeful.io import mirror
 from wakeful.io.holding import hold
 from wakeful.io.mirror import (
+    ASIDE_NAME,
+    GRANULE,
+    HEAD_BYTES,
+    Damage,
     TakenInElsewhere,
     check_settled,
+    intake,
     intake_folder,
     is_current,
+    passes,
     read_manifest,
     scrub,
     source_files,
@@ -61,6 +63,7 @@ def test_in_place_hashes_the_same_and_copies_nothing(source, tmp_path):
     assert hashed.root == str(source)
     assert {p.name for p in (tmp_path / "in2").iterdir()} == {
         ".lock",
+        "BLAKE3SUMS",
         "manifest.json",
         "journal.jsonl",
     }
@@ -75,9 +78,16 @@ def test_a_single_file_can_be_taken_in(source, tmp_path):
 def test_a_range_is_named_by_the_granules_it_touches(source, tmp_path):
     manifest = take_in(source, tmp_path / "in", in_place=True)
     (entry,) = [f for f in manifest.files if f.file == "a.ncs"]
-    assert len(entry.granules) == 3
-    touched = manifest.digests_of([ByteRange("a.ncs", 100, (16 << 20) + 1)])
-    assert touched == [["a.ncs", 100, (16 << 20) + 1, list(entry.granules[:2])]]
+    assert len(entry.granules) == 4
+    end = HEAD_BYTES + GRANULE
+    for start, stop, first, last in [
+        (100, HEAD_BYTES, 0, 1),
+        (HEAD_BYTES, end, 1, 2),
+        (HEAD_BYTES - 1, end + 1, 0, 3),
+        (end, end, 0, 0),
+    ]:
+        touched = manifest.digests_of([ByteRange("a.ncs", start, stop)])
+        assert touched == [["a.ncs", start, stop, list(entry.granules[first:last])]]
     with pytest.raises(BadRecording, match="never taken in"):
         manifest.digests_of([ByteRange("a.ncs", 0, 41 << 20)])
 
@@ -90,7 +100,9 @@ def test_flipped_bits_in_the_mirror_are_named(source, tmp_path):
         byte = file.read(1)
         file.seek(20 << 20)
         file.write(bytes([byte[0] ^ 4]))
-    assert scrub(manifest) == (f"a.ncs: bytes {16 << 20} to {32 << 20} differ",)
+    begin = HEAD_BYTES + GRANULE
+    assert scrub(manifest) == (Damage("a.ncs", begin, begin + GRANULE, "differ"),)
+    assert str(scrub(manifest)[0]) == "a.ncs: bytes 16,793,600 to 33,570,816 differ"
 
 
 def test_a_changed_source_is_noticed_and_a_lost_source_leaves_the_mirror(source, tmp_path):
@@ -155,7 +167,7 @@ def test_a_full_disk_is_refused_before_anything_is_copied(source, tmp_path, monk
     class Usage:
         free = 1 << 20
 
-    monkeypatch.setattr(mirror.shutil, "disk_usage", lambda _: Usage)
+    monkeypatch.setattr(passes.shutil, "disk_usage", lambda _: Usage)
     with pytest.raises(BadRecording, match="are free"):
         take_in(source, tmp_path / "in", in_place=False)
     assert read_manifest(tmp_path / "in") is None
@@ -169,7 +181,7 @@ def test_room_is_needed_only_for_what_is_not_there_yet(source, tmp_path, monkeyp
     class Usage:
         free = (64 << 20) + 11
 
-    monkeypatch.setattr(mirror.shutil, "disk_usage", lambda _: Usage)
+    monkeypatch.setattr(passes.shutil, "disk_usage", lambda _: Usage)
     manifest = take_in(source, folder, in_place=False)
     assert (Path(manifest.root) / "sub" / "b.ncs").read_bytes() == b"hello, more"
     # A copy that is gone has to be made again, whatever the journal says.
@@ -179,7 +191,7 @@ def test_room_is_needed_only_for_what_is_not_there_yet(source, tmp_path, monkeyp
 
 
 def test_one_process_at_a_time_takes_a_recording_in(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(mirror, "_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(intake, "_LOCK_WAIT_S", 0.1)
     folder = tmp_path / "in"
     seen: list[str] = []
 
@@ -193,36 +205,6 @@ def test_one_process_at_a_time_takes_a_recording_in(source, tmp_path, monkeypatc
     assert scrub(take_in(source, folder, in_place=False)) == ()
     with hold(folder / ".lock"), pytest.raises(BadRecording, match="now"):
         take_in(source, folder, in_place=True)
-
-
-def test_what_a_killed_copy_left_goes_before_room_is_looked_for(source, tmp_path, monkeypatch):
-    folder = tmp_path / "in"
-    names: list[str] = []
-
-    def note(done: int, total: int) -> None:
-        names.extend(p.name for p in (folder / "data").rglob(".*"))
-
-    take_in(source, folder, in_place=False, progress=note)
-    assert all(f".{os.getpid()}-" in name and name.endswith(".part") for name in names)
-    assert len(set(names)) >= 2  # each copy has a name of its own
-    left = folder / "data" / "sub" / ".b.ncs.part"
-    for path in (left, folder / "data" / next(iter(names))):
-        path.write_bytes(b"half")
-    monkeypatch.setattr(mirror, "_check_room", lambda *_: names.append(str(left.exists())))
-    take_in(source, folder, in_place=False)
-    assert names[-1] == "False"
-    assert not list((folder / "data").rglob(".*"))
-
-
-def test_a_journal_line_that_a_kill_cut_short_spoils_no_other(source, tmp_path):
-    folder = tmp_path / "in"
-    take_in(source, folder, in_place=False)
-    journal = folder / "journal.jsonl"
-    lines = journal.read_text().splitlines()
-    journal.write_text(lines[0] + "\n" + lines[1][:20])
-    take_in(source, folder, in_place=False)
-    known = mirror._read_journal(journal)
-    assert set(known) == {"a.ncs", "sub/b.ncs", "empty.nev"}
 
 
 def test_names_of_files_need_not_be_utf_8(tmp_path):
@@ -243,50 +225,13 @@ def test_names_of_intake_folders_are_safe_and_differ_by_path(tmp_path):
     assert a.parent == tmp_path
 
 
-_KILLED = """
-import sys
-from pathlib import Path
-from wakeful.io.mirror import take_in
-print("ready", flush=True)
-take_in(Path(sys.argv[1]), Path(sys.argv[2]), in_place=False)
-"""
-
-
-def test_after_any_kill_the_copy_ends_right_and_nothing_half_written_is_seen(tmp_path):
-    source = tmp_path / "rec"
-    source.mkdir()
-    rng = np.random.default_rng(2)
-    for i in range(12):
-        (source / f"{i}.ncs").write_bytes(rng.bytes(6 << 20))
-    folder = tmp_path / "in"
-    kills = 0
-    for delay in (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12):
-        child = subprocess.Popen(
-            [sys.executable, "-c", _KILLED, str(source), str(folder)], stdout=subprocess.PIPE
-        )
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(delay)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
-        kills += child.returncode == -signal.SIGKILL
-        for path in (folder / "data").glob("[!.]*"):
-            assert path.read_bytes() == (source / path.name).read_bytes()
-    assert kills >= 3
-    manifest = take_in(source, folder, in_place=False)
-    assert scrub(manifest) == ()
-    assert len(manifest.files) == 12
-    assert not list((folder / "data").glob(".*"))
-
-
 def test_a_changed_file_is_kept_apart_before_it_is_replaced(source, tmp_path):
     folder = tmp_path / "in"
     take_in(source, folder, in_place=False)
     (source / "sub" / "b.ncs").write_bytes(b"HELLO and other bytes")
     manifest = take_in(source, folder, in_place=False)
     assert manifest.replaced == ("sub/b.ncs",)
-    kept = list((folder / mirror.ASIDE_NAME).rglob("b.ncs"))
+    kept = list((folder / ASIDE_NAME).rglob("b.ncs"))
     assert [p.read_bytes() for p in kept] == [b"hello"]
     assert (Path(manifest.root) / "sub" / "b.ncs").read_bytes() == b"HELLO and other bytes"
     assert read_manifest(folder) == manifest
@@ -301,7 +246,7 @@ def test_a_file_that_has_only_grown_is_no_other_version(source, tmp_path):
         file.write(b"more")
     manifest = take_in(source, folder, in_place=False)
     assert manifest.replaced == ()
-    assert not (folder / mirror.ASIDE_NAME).exists()
+    assert not (folder / ASIDE_NAME).exists()
 
 
 def test_a_copy_moved_away_is_made_again_from_the_source(source, tmp_path):

@@ -38,7 +38,7 @@ def test_files_of_a_folder_are_one_recording(files: ModuleType, tmp_path: Path) 
     assert description.start_utc == datetime(2024, 1, 31, 23, 59, tzinfo=UTC)
     ranges = recording.byte_ranges(stream.name, Interval(0.027, 0.033))
     second = [r for r in ranges if r.file == "m_240131_235901.rhd"]
-    assert {r.file for r in ranges} == set(stream.files)
+    assert {r.file for r in ranges} == set(stream.files[:2]), "a file that follows joins no block"
     assert sum(r.stop - r.start for r in second) > 60 * 4
 
 

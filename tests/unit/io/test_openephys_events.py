@@ -10,7 +10,7 @@ import pytest
 
 from wakeful.io.openephys_events import EventFolder, read_event_folders
 from wakeful.io.recording import read_recording
-from wakeful.io.sample_numbers import NumberSpan
+from wakeful.io.sample_seconds import NumberSpan
 from wakeful.model.errors import BadRecording
 
 RATE = 1000.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from wakeful.catalog import Catalog
-from wakeful.io.mirror import GRANULE, FileEntry, Manifest
+from wakeful.io.mirror import GRANULE, FileEntry, Manifest, piece_bounds, pieces_of
 from wakeful.model.arrays import ArraySource, MemorySource
 from wakeful.model.epochs import PER_ROW, Floats, Rows
 from wakeful.model.recording import ByteRange, Description, Stream
@@ -54,8 +55,8 @@ class ToyRecording:
         return (ByteRange("a.toy", int(interval.start_s * BYTES_PER_S), stop),)
 
     def manifest(self) -> Manifest:
-        whole, rest = divmod(self.n_bytes, GRANULE)
-        granules = [f"whole{i}" for i in range(whole)] + ([f"part{rest}"] if rest else [])
+        pieces = pieces_of(0, self.n_bytes)
+        granules = [f"{i} to {piece_bounds(i, self.n_bytes)[1]}" for i in pieces]
         return Manifest(
             "/toy", "/toy", True, (FileEntry("a.toy", self.n_bytes, 0, tuple(granules)),)
         )
@@ -70,6 +71,7 @@ def make_target() -> Callable[..., Target]:
         start: datetime | None = datetime(2026, 3, 1, 22, 58, tzinfo=UTC),
         region: str = "CA1",
         name: str = "toy",
+        goes_on: bool = False,
     ) -> Target:
         recording = ToyRecording(duration_s, region)
         session = Session(
@@ -79,7 +81,9 @@ def make_target() -> Callable[..., Target]:
             duration_s=duration_s,
             block_s=block_s,
         )
-        return Target(recording, recording.stream, session, recording.manifest(), Path("/toy"))
+        horizon_s = duration_s if goes_on else math.inf
+        manifest = recording.manifest()
+        return Target(recording, recording.stream, session, manifest, Path("/toy"), horizon_s)
 
     return make
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wakeful.io.mirror import GRANULE, take_in
+from wakeful.io.mirror import GRANULE, HEAD_BYTES, take_in
 from wakeful.io.recording import read_recording
 from wakeful.model.errors import BadRecording
 from wakeful.model.recording import ByteRange
@@ -25,13 +25,13 @@ def test_a_flipped_bit_is_found_where_it_matters(tmp_path):
     everything = [ByteRange("a.bin", 0, 2 * GRANULE + 500)]
     check_bytes(manifest, everything)
     with Path(manifest.root).open("r+b") as file:
-        file.seek(GRANULE + 7)
+        file.seek(GRANULE - 7)
         byte = file.read(1)
-        file.seek(GRANULE + 7)
+        file.seek(GRANULE - 7)
         file.write(bytes([byte[0] ^ 1]))
-    check_bytes(manifest, [ByteRange("a.bin", 10, GRANULE)])
-    check_bytes(manifest, [ByteRange("a.bin", 2 * GRANULE, 2 * GRANULE + 1)])
-    with pytest.raises(BadRecording, match="16,777,216 to 33,554,432 are not what was taken in"):
+    check_bytes(manifest, [ByteRange("a.bin", 10, HEAD_BYTES)])
+    check_bytes(manifest, [ByteRange("a.bin", HEAD_BYTES + GRANULE, 2 * GRANULE)])
+    with pytest.raises(BadRecording, match="bytes 16,384 to 16,793,600 are not what was taken in"):
         check_bytes(manifest, everything)
 
 

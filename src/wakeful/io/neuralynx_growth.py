@@ -1,0 +1,70 @@
+"""Neuralynx folders that are still being written: how far each file may be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wakeful.io.ncs_files import NcsFile
+from wakeful.io.neuralynx_header import HEADER_BYTES
+from wakeful.io.neuralynx_turns import split_turn
+from wakeful.io.record_order import SETTLE_S
+from wakeful.io.registry import Found
+from wakeful.model.errors import StillGrowing
+
+
+@dataclass(frozen=True)
+class Following:
+    """How far the files of a recording may be read."""
+
+    n_bytes: Mapping[Path, int | None]
+    """Bytes from the start of each file that is there; None where it is whole."""
+    root: Path
+
+    def left_aside(self, scanned: Mapping[Path, NcsFile | None]) -> list[str]:
+        """Files without a record that are not waited for: their channel is not recorded.
+
+        A file of which only the header is there may be about to get its records, and would then
+        be one of the stream's channels: so others must be `SETTLE_S` ahead before it is left
+        aside. A file of which not even the header is there is only behind.
+
+        Raises
+        ------
+        StillGrowing
+            A channel is waited for.
+        """
+        present = [file for file in scanned.values() if file is not None]
+        ahead_s = max(map(_recorded_s, present), default=0.0)
+        known = {split_turn(file.path)[0] for file in present}
+        aside: list[str] = []
+        awaited: list[str] = []
+        for path, file in scanned.items():
+            # What continues a channel only adds to its end.
+            if file is not None or (split_turn(path)[1] and split_turn(path)[0] in known):
+                continue
+            only_header = self.n_bytes[path] == HEADER_BYTES
+            (aside if only_header and ahead_s >= SETTLE_S else awaited).append(path.name)
+        if awaited or not present:
+            shown = ", ".join(awaited[:5]) or "any file"
+            raise StillGrowing(
+                f"no records yet of {shown}{' and others' if len(awaited) > 5 else ''}",
+                where=str(self.root),
+                remedy="it is looked at again when more has been written",
+            )
+        return aside
+
+
+def _recorded_s(file: NcsFile) -> float:
+    return sum(s.n_samples for s in file.scan.findings.stretches) / file.rate_hz
+
+
+def follow(found: Found) -> Following:
+    """How far the files of what was found may be read."""
+    if found.growth is None:
+        return Following(dict.fromkeys(found.files), found.root)
+    listed = found.growth.n_bytes
+    names = {path: path.relative_to(found.folder).as_posix() for path in found.files}
+    return Following(
+        {path: listed[name] for path, name in names.items() if name in listed}, found.root
+    )

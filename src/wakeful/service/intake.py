@@ -1,0 +1,164 @@
+"""Getting a row's recording in: whole, or as much of it as is there while it goes on.
+
+A transfer is a job like any other. While a recording goes on, one is started whenever a file has a
+whole granule more, and what earlier ones have verified is analysed meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from wakeful.config import Library
+from wakeful.io.mirror import (
+    GRANULE,
+    MANIFEST_NAME,
+    Ending,
+    Manifest,
+    intake_folder,
+    is_current,
+    look_at,
+    read_manifest,
+    source_files,
+)
+from wakeful.io.recording import recognise
+from wakeful.ledger import RunState
+from wakeful.model.errors import WakefulError
+from wakeful.pipeline.keys import digest
+from wakeful.service.driver import Driver, DriveState
+from wakeful.service.work import Work
+from wakeful.sheet.interface import Status
+
+Begin = Callable[[Work, RunState], None]
+"""Notes in the ledger how far a row's run is."""
+
+
+class Intake:
+    """Keeps the manifests of a library's rows up to date with their sources.
+
+    Parameters
+    ----------
+    library : where recordings are taken in, and how
+    driver : runs the transfers
+    begin : told when a row's transfer starts
+    """
+
+    def __init__(self, library: Library, driver: Driver, begin: Begin) -> None:
+        self._library = library
+        self._driver = driver
+        self._begin = begin
+        self._manifests: dict[Path, tuple[tuple[int, int], Manifest | None]] = {}
+
+    @property
+    def _in_place(self) -> bool:
+        return self._library.config.work.transfer == "in-place"
+
+    def folder_of(self, work: Work) -> Path:
+        """Where the manifest of a row's recording lies."""
+        return intake_folder(self._library.raw, work.request.recording)
+
+    def bring(self, work: Work) -> bool:
+        """Start what has to be started; True where there is something to analyse.
+
+        `work.manifest` is then the newest one, and `work.growing` says whether more will come.
+        Where there is nothing yet, the row's status says what is waited for.
+        """
+        source, folder = work.request.recording, self.folder_of(work)
+        manifest = self._manifest(folder)
+        if manifest is not None and not self._fits(manifest):
+            manifest = None
+        whole = manifest is not None and manifest.complete
+        if whole and manifest is not None and is_current(manifest, source, in_place=self._in_place):
+            return self._hand_over(work, manifest)
+        reader, _ = recognise(source)  # before terabytes are copied that nothing can read
+        reason = self._why_growing(source)
+        follow = reader.follows and self._library.config.work.follow
+        if reason and not follow:
+            work.growing = True
+            work.status, work.message = Status.WAITING, reason
+            return False
+        work.growing = bool(reason)
+        if not reason or _has_news(source, manifest):
+            self._transfer(work, source, folder, following=bool(reason))
+        elif manifest is None:
+            work.status, work.message = Status.WAITING, reason
+        elif whole:  # it had ended, and goes on again
+            work.status, work.message = Status.FOLLOWING, reason
+        if manifest is None or whole:
+            return False
+        return self._hand_over(work, manifest)
+
+    def _fits(self, manifest: Manifest) -> bool:
+        return manifest.in_place == self._in_place
+
+    def _hand_over(self, work: Work, manifest: Manifest) -> bool:
+        if manifest != work.manifest:
+            work.manifest, work.plan = manifest, None
+        return True
+
+    def _why_growing(self, source: Path) -> str:
+        work = self._library.config.work
+        look = look_at(source, Ending(settle_s=work.settle_s, marker=work.finished_marker))
+        if look.ended:
+            return ""
+        return f"{look.why}: it is still being recorded or copied"
+
+    def _transfer(self, work: Work, source: Path, folder: Path, *, following: bool) -> None:
+        config = self._library.config.work
+        name = f"intake-{folder.name[-8:]}-{_stamp(source, following)[:12]}"
+        state, message, fraction = self._driver.state(name)
+        if state is DriveState.FAILED:
+            self._driver.forget(name)
+            raise WakefulError(message, where=str(source))
+        if state is DriveState.DONE:
+            # Its manifest does not fit any more: the source changed while it was copied.
+            self._driver.forget(name)
+        self._begin(work, RunState.TRANSFERRING)
+        self._driver.start(
+            name,
+            {
+                "kind": "take_in",
+                "source": str(source),
+                "folder": str(folder),
+                "in_place": self._in_place,
+                "following": following,
+                "settle_s": config.settle_s,
+                "finished_marker": config.finished_marker,
+                "bandwidth_mb_per_s": config.bandwidth_mb_per_s,
+            },
+            work.run_id,
+            (),
+        )
+        if following and work.published:
+            return  # the row shows what there is by now
+        work.status = Status.TRANSFERRING
+        work.progress = f"{fraction:.0%}"
+        work.message = message
+
+    def _manifest(self, folder: Path) -> Manifest | None:
+        """The manifest in an intake folder; parsed again only when it has changed."""
+        try:
+            stat = (folder / MANIFEST_NAME).stat()
+        except FileNotFoundError:
+            return None
+        stamp = (stat.st_mtime_ns, stat.st_size)
+        if self._manifests.get(folder, ((0, 0), None))[0] != stamp:
+            self._manifests[folder] = (stamp, read_manifest(folder))
+        return self._manifests[folder][1]
+
+
+def _has_news(source: Path, manifest: Manifest | None) -> bool:
+    """Whether a file of a source that goes on has a whole granule more than was taken in."""
+    known = {} if manifest is None else {entry.file: entry.bytes for entry in manifest.files}
+    base = source if source.is_dir() else source.parent
+    return any(
+        path.stat().st_size - known.get(path.relative_to(base).as_posix(), 0) >= GRANULE
+        for path in source_files(source)
+    )
+
+
+def _stamp(source: Path, following: bool) -> str:
+    """Names one transfer: of files as they are, or of the whole granules that they have by now."""
+    if following:
+        return digest([(str(p), p.stat().st_size // GRANULE) for p in source_files(source)])
+    return digest([(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in source_files(source)])
