@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeful.io.record_order import SETTLE_S
 from wakeful.io.records import Encoding, OpenFiles, find_stream
 from wakeful.io.registry import Growth
 from wakeful.model.arrays import ArraySource, Samples, find_span
+from wakeful.model.errors import StillGrowing
 from wakeful.model.events import EventSeries, VideoTrack
 from wakeful.model.recording import ByteRange, Description
 from wakeful.model.subject import Channel
@@ -219,6 +221,30 @@ class FrameRecording:
     def read_tracks(self) -> tuple[VideoTrack, ...]:
         """See `Recording.read_tracks`."""
         return ()
+
+
+def wait_for(awaited: Sequence[str], ahead_s: float, root: Path) -> None:
+    """Streams without a sample yet could begin before the others: then all times would move.
+
+    Parameters
+    ----------
+    awaited : streams, or what they lie in, that are there but hold no verified sample
+    ahead_s : seconds that the longest of the others holds; from `SETTLE_S` on nothing is waited
+        for, since such a stream is not recorded
+
+    Raises
+    ------
+    StillGrowing
+        Something is waited for.
+    """
+    if not awaited or ahead_s >= SETTLE_S:
+        return
+    shown = ", ".join(dict.fromkeys(awaited[:5]))
+    raise StillGrowing(
+        f"no samples yet of {shown}{' and others' if len(awaited) > 5 else ''}",
+        where=str(root),
+        remedy="it is looked at again when more has been written",
+    )
 
 
 def usable_bytes(path: Path, folder: Path, growth: Growth | None) -> int | None:

@@ -17,7 +17,13 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from wakeful.io.interleaved import FramePiece, FrameRecording, Frames, usable_bytes
+from wakeful.io.interleaved import (
+    FramePiece,
+    FrameRecording,
+    Frames,
+    usable_bytes,
+    wait_for,
+)
 from wakeful.io.npy_files import NpyFile, open_growing_npy, open_npy
 from wakeful.io.number_notes import scan_numbers
 from wakeful.io.oebin import FILE_NAME, MAX_BYTES, Oebin, OebinStream, parse_oebin
@@ -124,6 +130,8 @@ def open_openephys_binary(found: Found) -> OpenEphysRecording:
         A file is damaged, or recordings of one experiment hold different channels.
     NoRecording
         No recording holds samples.
+    StillGrowing
+        More is being written, and there is no sample yet of some stream.
     """
     if found.root.is_file():
         raise BadRecording(
@@ -143,6 +151,11 @@ def open_openephys_binary(found: Found) -> OpenEphysRecording:
             part = _find_part(folder, stream, found, warnings)
             if part is not None:
                 groups.setdefault((folder.parent.parent, stream.folder), []).append(part)
+    if growing:
+        ahead_s = max(
+            (p.n_frames / p.stream.rate_hz for g in groups.values() for p in g), default=0
+        )
+        wait_for(_await(found, described, set(groups)), ahead_s, found.root)
     timed = [
         _time(_label(node, name, several), parts, found, warnings)
         for (node, name), parts in groups.items()
@@ -172,6 +185,21 @@ def open_openephys_binary(found: Found) -> OpenEphysRecording:
     recording = OpenEphysRecording(description, found.folder, frames)
     recording.event_folders = _list_events(found, described, timed, origin_s, several)
     return recording
+
+
+def _await(found: Found, described: dict[Path, Oebin], there: set[tuple[Path, str]]) -> list[str]:
+    """Streams, and record nodes, of which no sample may be read yet."""
+    nodes = {path.parent.parent.parent for path in found.files}
+    seen = {folder.parent.parent for folder in described}
+    streams = {
+        (folder.parent.parent, stream.folder): stream.folder
+        for folder, oebin in described.items()
+        for stream in oebin.streams
+    }
+    return [
+        *(node.name for node in sorted(nodes - seen)),
+        *(name for key, name in streams.items() if key not in there),
+    ]
 
 
 def _read_structure(folder: Path) -> Oebin:

@@ -18,10 +18,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.io.interleaved import FramePiece, FrameRecording, Frames, usable_bytes
+from wakeful.io.interleaved import (
+    FramePiece,
+    FrameRecording,
+    Frames,
+    usable_bytes,
+    wait_for,
+)
 from wakeful.io.record_streams import name_uniquely
 from wakeful.io.registry import Found, reader
-from wakeful.io.spikeglx_meta import MAX_BYTES, Meta, parse_meta
+from wakeful.io.spikeglx_meta import MAX_BYTES, Meta, parse_meta, stream_of
 from wakeful.model.errors import AmbiguousStream, BadRecording, NoRecording, TruncatedFile
 from wakeful.model.events import EventSeries
 from wakeful.model.recording import Description, Stream
@@ -130,9 +136,16 @@ def open_spikeglx(found: Found) -> SpikeGlxRecording:
         A .meta is damaged, or files of one stream hold different channels or overlap.
     NoRecording
         No file holds samples.
+    StillGrowing
+        More is being written, and there is no sample yet of some stream.
     """
     warnings: list[str] = []
     files = [file for path in found.files if (file := _read(path, found, warnings)) is not None]
+    if found.growth is not None:
+        there = {stream_of(file.path.stem) for file in files}
+        awaited = [name for path in found.files if (name := stream_of(path.stem)) not in there]
+        ahead_s = max((file.n_frames / file.meta.rate_hz for file in files), default=0.0)
+        wait_for(awaited, ahead_s, found.root)
     if not files:
         raise NoRecording(
             "the files hold no samples",

@@ -62,6 +62,17 @@ class Meta:
     """When the file was made: local time, carried as if UTC."""
 
 
+def stream_of(name: str) -> str:
+    """The stream that a .bin file holds, from its name without the ending; "" for other names."""
+    match = _NAME.match(name)
+    return "" if match is None else _stream_name(match)
+
+
+def _stream_name(match: re.Match[str]) -> str:
+    band = match["band"] if match["band"] in ("ap", "lf") else None
+    return str(match["device"]) + (f".{band}" if band else "")
+
+
 def parse_meta(raw: bytes, name: str, where: str) -> Meta:
     """Read a .meta file.
 
@@ -105,12 +116,11 @@ def parse_meta(raw: bytes, name: str, where: str) -> Meta:
             remedy="the file is damaged or was changed: copy it again",
         )
     trigger = match["trigger"]
-    band = match["band"] if match["band"] in ("ap", "lf") else None
     return Meta(
         run=match["run"],
         gate=int(match["gate"] or -1),
         trigger=int(trigger) if trigger and trigger != "cat" else -1,
-        stream=match["device"] + (f".{band}" if band else ""),
+        stream=_stream_name(match),
         rate_hz=rate_hz,
         channels=channels,
         digital=tuple(i for i, c in enumerate(channels) if c.kind is ChannelKind.TTL),

@@ -13,7 +13,13 @@ import pytest
 from wakeful.io.openephys_binary import open_openephys_binary
 from wakeful.io.recording import choose_stream, read_recording
 from wakeful.io.registry import Found, Growth
-from wakeful.model.errors import AmbiguousStream, BadRecording, NoRecording, TruncatedFile
+from wakeful.model.errors import (
+    AmbiguousStream,
+    BadRecording,
+    NoRecording,
+    StillGrowing,
+    TruncatedFile,
+)
 from wakeful.model.recording import Recording, Stream
 from wakeful.model.subject import ChannelKind
 from wakeful.model.time import Interval
@@ -254,8 +260,27 @@ def test_files_that_are_not_verified_yet_do_not_exist(files: ModuleType, tmp_pat
     known = {name: n for name, n in growth.n_bytes.items() if "recording2" not in name}
     (stream,) = read_recording(tmp_path, growth=Growth(known)).description.streams
     assert [s.n_samples for s in stream.spans] == [5000]
-    with pytest.raises(NoRecording, match="hold no samples"):
+    with pytest.raises(StillGrowing, match="no samples yet of Record Node 101"):
         read_recording(tmp_path, growth=Growth({}))
+
+
+def test_a_stream_that_has_not_begun_is_waited_for(files: ModuleType, tmp_path: Path) -> None:
+    """It could begin before the others, and all times would move."""
+    for node in (101, 105):
+        files.flat.write_open_ephys(_session(tmp_path, node), np.arange(700_000), rate_hz=RATE)
+    whole = _grown(tmp_path)
+    early = _grown(tmp_path, 0.5)
+    for name in whole.n_bytes:
+        if "105" in name:
+            cut = {k: v for k, v in early.n_bytes.items() if k != name}
+            if name.endswith(("continuous.dat", "sample_numbers.npy", "structure.oebin")):
+                if "events" in name:
+                    continue
+                with pytest.raises(StillGrowing, match="no samples yet of"):
+                    read_recording(tmp_path, growth=Growth(cut))
+    # After ten minutes it is not recorded.
+    late = {k: v for k, v in whole.n_bytes.items() if "105" not in k}
+    assert len(read_recording(tmp_path, growth=Growth(late)).description.streams) == 1
 
 
 # --- damage ---------------------------------------------------------------------------------------

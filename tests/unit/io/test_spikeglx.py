@@ -15,7 +15,13 @@ from wakeful.io.mirror import source_files
 from wakeful.io.recording import read_recording
 from wakeful.io.registry import Growth
 from wakeful.io.spikeglx import find_nominal
-from wakeful.model.errors import AmbiguousStream, BadRecording, NoRecording, TruncatedFile
+from wakeful.model.errors import (
+    AmbiguousStream,
+    BadRecording,
+    NoRecording,
+    StillGrowing,
+    TruncatedFile,
+)
 from wakeful.model.recording import Recording, Stream
 from wakeful.model.subject import ChannelKind
 
@@ -186,6 +192,18 @@ def test_a_growing_file(files: ModuleType, tmp_path: Path) -> None:
     assert whole.streams[0].spans[0].n_samples == 5000
     assert whole.streams[0].name == stream.name
     assert "never finished" in whole.warnings[0]
+
+
+def test_a_band_that_has_not_begun_is_waited_for(files: ModuleType, tmp_path: Path) -> None:
+    for name in (AP, LF):
+        files.flat.write_spikeglx(tmp_path / name, 500)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert len(read_recording(tmp_path, growth=Growth(sizes)).description.streams) == 2
+    with pytest.raises(StillGrowing, match=r"no samples yet of imec0\.lf"):
+        read_recording(tmp_path, growth=Growth(sizes | {LF: 3}))
+    # A trigger of a stream that is there comes later.
+    files.flat.write_spikeglx(tmp_path / LF.replace("_t0", "_t1"), 500, start=9000)
+    assert len(read_recording(tmp_path, growth=Growth(sizes)).description.streams) == 2
 
 
 def test_a_file_shorter_than_its_meta_says(files: ModuleType, tmp_path: Path) -> None:
