@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -382,14 +383,12 @@ def _settle(timed: _Timed, spans: Sequence[Span], origin_s: float) -> float:
 def _quarantine(timed: _Timed, spans: Sequence[Span]) -> list[Quarantine]:
     """What is set apart, at the time that its numbers claim, cut to the recording."""
     whole = Interval(0.0, spans[-1].stop_s)
+    numbers = [span.number for span in timed.spans]
     found: list[Quarantine] = []
     for apart in timed.apart:
         number, n_samples = apart.stretch.number, apart.stretch.n_samples
-        anchor, span = max(
-            ((a, s) for a, s in zip(timed.spans, spans, strict=True) if a.number <= number),
-            key=lambda pair: pair[0].number,
-            default=(timed.spans[0], spans[0]),
-        )
+        at = max(0, bisect_right(numbers, number) - 1)
+        anchor, span = timed.spans[at], spans[at]
         start_s = span.start_s + (number - anchor.number) / span.rate_hz
         claimed = Interval(start_s, start_s + n_samples / span.rate_hz).intersect(whole)
         if claimed.duration_s > 0:
