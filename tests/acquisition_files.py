@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -254,3 +256,17 @@ def write_rhs(
     blocks["dc"] = 512
     path.write_bytes(head + blocks.tobytes())
     return path
+
+
+def _flat_files() -> ModuleType:
+    path = Path(__file__).with_name("acquisition_files_flat.py")
+    spec = importlib.util.spec_from_file_location("acquisition_files_flat", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+flat = _flat_files()
+"""The writers of tests/acquisition_files_flat.py."""

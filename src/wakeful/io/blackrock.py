@@ -131,7 +131,7 @@ def open_blackrock(found: Found) -> SegmentRecording:
     taken: set[str] = set()
     for file in filled:
         stream = Stream(
-            name=name_stream(file.rate_hz, len(file.channels), 0, taken),
+            name=name_stream(file.rate_hz, len(file.channels), taken),
             rate_hz=file.rate_hz,
             channels=file.channels,
             spans=tuple(

@@ -303,7 +303,7 @@ def join_recordings(
     for stream in first.streams:
         parts = [_find(piece.recording.description, stream) for piece in pieces]
         _check_types(pieces, parts)
-        name = name_stream(stream.rate_hz, len(stream.channels), 0, taken)
+        name = name_stream(stream.rate_hz, len(stream.channels), taken)
         names[name] = tuple(part.name for part in parts)
         streams.append(_join_streams(name, stream, pieces, parts))
     description = Description(

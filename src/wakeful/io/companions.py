@@ -7,19 +7,24 @@ from pathlib import Path
 from wakeful.io.channels_file import FILE_NAME
 from wakeful.io.sidecar import sidecar_of
 
-_TABLES = {"_ColMajor.bin": "_Meta.csv"}
-"""End of a recording's name -> end of the name of the table it can't be read without."""
+_TABLES = {
+    "_ColMajor.bin": ("_Meta.csv",),
+    ".bin": (".meta", ".flat.json"),
+    ".dat": (".flat.json",),
+}
+"""End of a recording's name -> ends of the names of the files it can't be read without."""
 
 _EVENTS = {f".ns{i}": ".nev" for i in range(1, 7)}
 """Ending of a recording -> ending of the file beside it that holds its events."""
 
 
 def companions(path: Path) -> tuple[Path, ...]:
-    """The files beside `path` that reading it needs: its table, sidecar, events, channels.csv."""
+    """The files beside `path` that reading it needs: what describes it, events, channels.csv."""
     names = [
-        path.name.removesuffix(end) + table
-        for end, table in _TABLES.items()
-        if path.name.endswith(end)
+        path.name[: -len(end)] + table
+        for end, tables in _TABLES.items()
+        if path.name.lower().endswith(end.lower())
+        for table in tables
     ]
     if (end := _EVENTS.get(path.suffix.lower())) is not None:
         names.append(path.with_suffix(end).name)

@@ -111,7 +111,7 @@ def open_dat_files(found: Found, parser: Any) -> SegmentRecording:
         store = _WithHeader(_make_store(parts, paths, len(members), n_samples), header)
         channels = [_describe(c, is_amplifier=str(row["id"]) == "0") for c in members]
         stream = Stream(
-            name=name_stream(rate_hz, len(members), 0, taken),
+            name=name_stream(rate_hz, len(members), taken),
             rate_hz=rate_hz,
             channels=name_uniquely(channels, [str(c["id"]) for c in members]),
             spans=spans,

@@ -124,7 +124,7 @@ def open_mat(found: Found) -> SegmentRecording:
     else:
         warnings.append(f"{path.name} does not say when the recording began")
     stream = Stream(
-        name=name_stream(rate_hz, n_channels, 0, set()),
+        name=name_stream(rate_hz, n_channels, set()),
         rate_hz=rate_hz,
         channels=channels,
         spans=spans,

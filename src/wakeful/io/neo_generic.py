@@ -280,7 +280,7 @@ def _make_stream(
     spans, segments = number_segments(pieces)
     channels = [_describe(member) for member in members]
     stream = Stream(
-        name=name_stream(rate_hz, len(members), 0, taken),
+        name=name_stream(rate_hz, len(members), taken),
         rate_hz=rate_hz,
         channels=name_uniquely(channels, [f"{row['name']} {c['id']}" for c in members]),
         spans=spans,

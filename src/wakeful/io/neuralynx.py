@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from wakeful.io.ncs_files import NcsFile, scan_ncs
+from wakeful.io.neuralynx_events import BESIDE, NeuralynxRecording, RecordingClock
 from wakeful.io.neuralynx_growth import follow
 from wakeful.io.neuralynx_turns import join_turns
 from wakeful.io.record_streams import Origin, group_channels
@@ -34,7 +35,7 @@ _WORTH_THREADS_BYTES = 16 * 1024 * 1024
 
 @reader(name="neuralynx", title="Neuralynx (.ncs)", sniff=by_suffix(".ncs"), follows=True)
 def open_neuralynx(found: Found) -> FileRecording:
-    """Open a folder of .ncs files, or one of them.
+    """Open a folder of .ncs files (with the events and tracking beside them), or one of them.
 
     Raises
     ------
@@ -76,9 +77,19 @@ def open_neuralynx(found: Found) -> FileRecording:
         start_utc=start,
         start_is_local=start is not None,
         warnings=(*dict.fromkeys(warnings), *grouped.warnings, *more_start),
-        ignored_files=tuple(sorted([*bare, *(path.name for path in found.others)])),
+        ignored_files=tuple(
+            sorted([*bare, *(p.name for p in found.others if p.suffix.lower() not in BESIDE)])
+        ),
     )
-    return FileRecording(description, found.folder, grouped.records)
+    duration_s = max(stream.duration_s for stream in grouped.streams)
+    return NeuralynxRecording(
+        description,
+        found.folder,
+        grouped.records,
+        clock=RecordingClock(grouped.origin.tick, grouped.origin.part_ticks, duration_s),
+        beside=found.others,
+        growth=found.growth,
+    )
 
 
 def _scan_all(found: Found, n_bytes: Mapping[Path, int | None]) -> dict[Path, NcsFile | None]:

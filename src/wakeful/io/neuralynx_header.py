@@ -18,6 +18,7 @@ from wakeful.model.errors import BadRecording
 HEADER_BYTES = 16_384
 
 _PROPERTY = re.compile(r"-\s*([A-Za-z][A-Za-z0-9_]*)(.*)")
+_ZEROS = re.compile("\0+")
 _DAY_LAST = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d{2})(?!\d)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?")
@@ -25,6 +26,20 @@ _OPENED = re.compile(r"#+\s*(?:Time|Date) Opened", re.IGNORECASE)
 
 _MAX_RATE_HZ = 1e6
 _MAX_DELAY_S = 10.0
+
+
+@dataclass(frozen=True)
+class HeaderText:
+    """The header's properties, whatever kind of file it is of."""
+
+    values: Mapping[str, str]
+    """Key in small letters -> value."""
+    lines: tuple[str, ...]
+
+    @property
+    def opened(self) -> datetime | None:
+        """When the file was made: local time, without a zone."""
+        return _read_date(self.lines, self.values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +66,40 @@ class NeuralynxHeader:
     warnings: tuple[str, ...]
 
 
+def read_header_text(raw: bytes, where: str) -> HeaderText:
+    """Split the header of a Neuralynx file (.ncs, .nev, .nvt) into its properties.
+
+    Parameters
+    ----------
+    raw : the first 16,384 bytes
+    where : the file, for errors
+
+    Raises
+    ------
+    BadRecording
+        It is not a Neuralynx header.
+    """
+    text = raw.rstrip(b"\0").decode("latin-1")
+    if not text:
+        raise BadRecording(
+            "the header holds nothing but zeros",
+            where=where,
+            remedy="the copy is not complete: copy the file again",
+        )
+    values: dict[str, str] = {}
+    lines = [line.strip() for line in _ZEROS.sub("\n", text).splitlines()]
+    for line in lines:
+        if (match := _PROPERTY.match(line)) is not None:
+            values.setdefault(match[1].lower(), match[2].strip().strip('"').strip())
+    if not text.lstrip().startswith("#") and len(values) < 3:
+        raise BadRecording(
+            "the file does not begin with a Neuralynx header",
+            where=where,
+            remedy="copy it again, or move it out of the folder",
+        )
+    return HeaderText(values, tuple(lines))
+
+
 def read_header(raw: bytes, where: str) -> NeuralynxHeader:
     """Parse the header of a .ncs file.
 
@@ -64,24 +113,8 @@ def read_header(raw: bytes, where: str) -> NeuralynxHeader:
     BadRecording
         It is not a Neuralynx header, or does not say how many volts a step is.
     """
-    text = raw.rstrip(b"\0").decode("latin-1")
-    if not text:
-        raise BadRecording(
-            "the header holds nothing but zeros",
-            where=where,
-            remedy="the copy is not complete: copy the file again",
-        )
-    values: dict[str, str] = {}
-    lines = [line.strip() for line in text.replace("\0", "\n").splitlines()]
-    for line in lines:
-        if (match := _PROPERTY.match(line)) is not None:
-            values.setdefault(match[1].lower(), match[2].strip().strip('"').strip())
-    if not text.lstrip().startswith("#") and len(values) < 3:
-        raise BadRecording(
-            "the file does not begin with a Neuralynx header",
-            where=where,
-            remedy="copy it again, or move it out of the folder",
-        )
+    text = read_header_text(raw, where)
+    values = text.values
     warnings: list[str] = []
     inverted = values.get("inputinverted", "").lower() in ("true", "1", "yes")
     gain_uv = _read_gain(values, where, warnings)
@@ -93,7 +126,7 @@ def read_header(raw: bytes, where: str) -> NeuralynxHeader:
         highpass_hz=_read_corner(values, "low", "amplowcut"),
         lowpass_hz=_read_corner(values, "high", "amphicut"),
         reference=values.get("referencechannel", "") or "unknown",
-        opened=_read_date(lines, values),
+        opened=text.opened,
         closed=_parse_date(values.get("timeclosed", "")),
         filter_delay_s=_read_delay(values, where, warnings),
         warnings=tuple(warnings),

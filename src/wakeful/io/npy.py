@@ -91,7 +91,7 @@ def open_npy(found: Found) -> SegmentRecording:
             "unknown"
         )
     stream = Stream(
-        name=name_stream(rate_hz, n_channels, 0, set()),
+        name=name_stream(rate_hz, n_channels, set()),
         rate_hz=rate_hz,
         channels=channels,
         spans=spans,

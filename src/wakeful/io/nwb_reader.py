@@ -297,7 +297,7 @@ def _join(
         for q in one.quarantined
     )
     stream = Stream(
-        name=name_stream(first.rate_hz, len(first.channels), 0, taken),
+        name=name_stream(first.rate_hz, len(first.channels), taken),
         rate_hz=first.rate_hz,
         channels=first.channels,
         spans=tuple(spans),

@@ -128,7 +128,7 @@ def open_plexon(found: Found) -> SegmentRecording:
         spans, of_stream = number_segments((s, n, rate_hz, store, a) for s, n, a in pieces)
         channels = [_describe(header, slot) for slot in members]
         stream = Stream(
-            name=name_stream(rate_hz, len(members), 0, taken),
+            name=name_stream(rate_hz, len(members), taken),
             rate_hz=rate_hz,
             channels=name_uniquely(channels, [channel.name for channel in channels]),
             spans=spans,

@@ -16,9 +16,12 @@ from wakeful.model.recording import Description, Recording, Stream
 _READER_MODULES = (
     "neuralynx",
     "openephys",
+    "openephys_binary",
+    "spikeglx",
     "neo_readers",
     "edf",
     "binary_csv",
+    "flat",
     "npy",
     "mat",
     "nwb_reader",
@@ -33,6 +36,12 @@ _TIE = 0.10
 
 _MAX_LOOKED_AT = 2000
 """Files looked at in sub-folders when nothing was found, only to say what there is."""
+
+_MAX_BELOW = 100_000
+"""Files of one recording in sub-folders; more are several recordings."""
+
+_MAX_DEPTH = 8
+"""Folders below the one given in which files of one recording may lie."""
 
 
 def read_recording(
@@ -91,6 +100,11 @@ def recognise(path: Path) -> tuple[Reader, Found]:
     load_readers()
     files = _list_files(path)
     claims = {name: found for name, r in READERS.items() if (found := r.sniff(files))}
+    if path.is_dir() and not any(not READERS[name].nested for name in claims):
+        whole = (*files, *_list_below(path))
+        nested = [(name, r) for name, r in READERS.items() if r.nested]
+        claims = {name: found for name, r in nested if (found := r.sniff(whole))}
+        files = whole if claims else files
     if not claims:
         raise _nothing_found(path, files)
     if firm := {name: taken for name, taken in claims.items() if not READERS[name].gives_way}:
@@ -195,6 +209,33 @@ def _list_files(path: Path) -> tuple[Path, ...]:
     return tuple(sorted(files, key=natural_key))
 
 
+def _list_below(path: Path) -> tuple[Path, ...]:
+    """Files in sub-folders, as far down as one recording goes; hidden ones are left out.
+
+    Raises
+    ------
+    BadRecording
+        There are too many to be of one recording.
+    """
+    found: list[Path] = []
+    for folder, names, files in os.walk(path):
+        depth = len(Path(folder).relative_to(path).parts)
+        names[:] = sorted(
+            (name for name in names if not name.startswith(".") and depth < _MAX_DEPTH),
+            key=lambda name: natural_key(Path(name)),
+        )
+        if depth:
+            shown = (Path(folder, name) for name in files if not name.startswith("."))
+            found += sorted(shown, key=natural_key)
+        if len(found) > _MAX_BELOW:
+            raise BadRecording(
+                f"the folder holds more than {_MAX_BELOW:,} files in its sub-folders",
+                where=str(path),
+                remedy="give the folder of one recording",
+            )
+    return tuple(found)
+
+
 def natural_key(path: Path) -> tuple[tuple[int, int, str], ...]:
     """Sorts CSC2 before CSC10."""
     return tuple(
@@ -213,12 +254,8 @@ def _nothing_found(path: Path, files: tuple[Path, ...]) -> NoRecording:
             where=str(path),
             remedy=f"give the path of one of them: {_shorten([str(f) for f in folders])}",
         )
-    if any(file.name == "structure.oebin" for file in (*files, *below)):
-        return NoRecording(
-            "this is the Open Ephys binary format (structure.oebin), which is not read yet",
-            where=str(path),
-            remedy=f"formats that are read: {formats}",
-        )
+    if (hint := _hint(path, (*files, *below))) is not None:
+        return hint
     if not files:
         return NoRecording(
             "the folder is empty" if not below else "the folder holds no files but in sub-folders",
@@ -232,6 +269,33 @@ def _nothing_found(path: Path, files: tuple[Path, ...]) -> NoRecording:
         where=str(path),
         remedy=f"formats that are read: {formats}",
     )
+
+
+def _hint(path: Path, files: tuple[Path, ...]) -> NoRecording | None:
+    """What to do with files that belong to a recording but are none."""
+    what = remedy = ""
+    for file in files:
+        ending = file.suffix.lower()
+        if file.name == "continuous.dat":
+            folder = next((p for p in file.parents if p.name == "continuous"), file.parent).parent
+            what = "samples of an Open Ephys recording, whose channels and gaps other files tell"
+            remedy = f"give the recording's folder, with structure.oebin in it: {folder}"
+        elif ending in (".nev", ".nvt"):
+            what = "Neuralynx events or tracking (.nev, .nvt) but no samples (.ncs)"
+            remedy = (
+                "give a folder that holds the .ncs files too; to read events or tracking alone, "
+                "use wakeful.read_nev or wakeful.read_nvt"
+            )
+        elif ending == ".meta" and not file.with_suffix(".bin").is_file():
+            what = f"{file.name} describes samples, but {file.stem}.bin is not beside it"
+            remedy = "copy the .bin file too"
+        elif ending == ".meta":
+            what = f"{file.name} only describes the samples"
+            remedy = f"give the samples: {file.with_suffix('.bin')}"
+        elif file.name.endswith(".flat.json"):
+            what = f"{file.name} describes samples, but no .dat or .bin file of its name is there"
+            remedy = "put it beside the samples: rec.flat.json describes rec.dat or rec.bin"
+    return NoRecording(what, where=str(path), remedy=remedy) if what else None
 
 
 def _look_below(path: Path) -> list[Path]:

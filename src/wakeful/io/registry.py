@@ -84,6 +84,8 @@ class Reader:
     gives_way: bool = False
     """Whether its files are looked at only where no other format is found: analyses leave files
     of such formats beside raw data."""
+    nested: bool = False
+    """Whether the files of a recording may lie in folders below the one that is given."""
 
 
 READERS: dict[str, Reader] = {}
@@ -98,6 +100,7 @@ def reader(
     follows: bool = False,
     rotates: bool = False,
     gives_way: bool = False,
+    nested: bool = False,
 ) -> Callable[[Open], Open]:
     """Register the decorated function as the one that opens a format.
 
@@ -106,6 +109,8 @@ def reader(
     follows : it can read a recording that is still being written
     rotates : it opens one file, and several in a folder may continue each other
     gives_way : its files count only where no other format is found
+    nested : its files may lie in folders below; `sniff` is then given all of them, and may refuse
+        those that are not of one recording
     """
 
     def register(function: Open) -> Open:
@@ -119,6 +124,7 @@ def reader(
             follows=follows,
             rotates=rotates,
             gives_way=gives_way,
+            nested=nested,
         )
         return function
 

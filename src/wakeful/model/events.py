@@ -45,6 +45,8 @@ class VideoTrack:
     y_px: NDArray[np.float64]
     angle_deg: NDArray[np.float64]
     """(n_frames,) head direction where the tracker gives one; NaN where it does not."""
+    frame_px: tuple[int, int] | None = None
+    """Width and height of the picture, where the file says."""
     file: str = ""
     warnings: tuple[str, ...] = ()
 

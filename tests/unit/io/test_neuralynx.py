@@ -252,7 +252,7 @@ def test_the_folder_of_two_rates_and_two_gap_patterns(real_data: Path) -> None:
     }
     assert streams["2000Hz-2ch"].files == ("LAHC1_3_gaps.ncs", "LAHC2_3_gaps.ncs")
     assert description.start_utc == datetime(2023, 11, 2, 13, 39, 55, 972_006, tzinfo=UTC)
-    assert description.ignored_files == ("Events.nev", "README.md")
+    assert description.ignored_files == ("README.md",)
     gaps = streams["2000Hz-2ch"].gaps
     assert [gap.duration_s * 1e3 for gap in gaps] == pytest.approx([50.0, 3.5, 11.5], abs=0.005)
     spans = streams["2000Hz-2ch"].spans

@@ -183,7 +183,7 @@ def test_a_file_with_only_a_header_is_left_aside_and_said(
     (tmp_path / "Events.nev").write_bytes(b"x")
     recording, stream = _one(tmp_path)
     assert [channel.name for channel in stream.channels] == ["CSC1"]
-    assert recording.description.ignored_files == ("CSC2.ncs", "CSC3.ncs", "Events.nev")
+    assert recording.description.ignored_files == ("CSC2.ncs", "CSC3.ncs")
     assert recording.description.warnings == ("without records, left aside: CSC2.ncs, CSC3.ncs",)
 
 

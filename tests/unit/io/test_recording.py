@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from wakeful.io import registry
@@ -187,3 +188,46 @@ def test_no_stream_at_all() -> None:
 )
 def test_kinds_are_guessed_from_names(name: str, kind: ChannelKind) -> None:
     assert guess_kind(name) is kind
+
+
+# --- recordings in folders below ------------------------------------------------------------------
+
+
+def _open_ephys(files: ModuleType, folder: Path) -> Path:
+    return files.flat.write_open_ephys(folder, np.arange(500), rate_hz=1000.0)
+
+
+def test_formats_whose_files_lie_below_are_found_there(files: ModuleType, tmp_path: Path) -> None:
+    _open_ephys(files, tmp_path / "a" / "experiment1" / "recording1")
+    (tmp_path / "notes.txt").write_text("x")
+    description = read_recording(tmp_path).description
+    assert description.format == "openephys-binary"
+    assert description.ignored_files == ("notes.txt",)
+
+
+def test_hidden_folders_are_not_looked_into(files: ModuleType, tmp_path: Path) -> None:
+    _open_ephys(files, tmp_path / ".trash" / "experiment1" / "recording1")
+    with pytest.raises(NoRecording):
+        read_recording(tmp_path)
+
+
+def test_samples_in_the_folder_itself_come_first(files: ModuleType, tmp_path: Path) -> None:
+    files.write_ncs(tmp_path / "CSC1.ncs", files.ncs_header(), files.ncs_records(3))
+    _open_ephys(files, tmp_path / "old" / "experiment1" / "recording1")
+    assert read_recording(tmp_path).description.format == "neuralynx"
+
+
+def test_two_formats_below_one_folder(files: ModuleType, tmp_path: Path) -> None:
+    _open_ephys(files, tmp_path / "a" / "experiment1" / "recording1")
+    files.flat.write_spikeglx(tmp_path / "b" / "m_g0_t0.imec0.lf.bin", 100)
+    with pytest.raises(BadRecording, match="more than one format"):
+        read_recording(tmp_path)
+
+
+def test_too_many_files_below_to_be_one_recording(
+    files: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wakeful.io.recording._MAX_BELOW", 3)
+    _open_ephys(files, tmp_path / "a" / "experiment1" / "recording1")
+    with pytest.raises(BadRecording, match="more than 3 files in its sub-folders"):
+        read_recording(tmp_path)
