@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wakeful.cli.demonstration import demo, simulate
+from wakeful.cli.export import export_app
 from wakeful.cli.inspection import doctor, explain, inspect, steps, verify
 from wakeful.cli.library import add, backup, init, report, run, status
 from wakeful.cli.output import error_console
@@ -61,6 +62,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(sheet_app, name="sheet")
+app.add_typer(export_app, name="export")
 
 
 def main() -> None:
