@@ -13,6 +13,7 @@ from wakeful.cli.inspection import doctor, explain, inspect, steps, verify
 from wakeful.cli.library import add, backup, init, report, run, status
 from wakeful.cli.output import error_console
 from wakeful.cli.sheet import sheet_app
+from wakeful.cli.store import compress
 from wakeful.model.errors import WakefulError
 from wakeful.pipeline.machine import code_version
 
@@ -58,6 +59,7 @@ for command in (
     verify,
     explain,
     simulate,
+    compress,
     doctor,
 ):
     app.command()(command)
