@@ -3,7 +3,7 @@
 Samples keep the type they are stored in; what turns them into volts stands beside them. A recording
 without a gap has a starting time and a rate. One with gaps has a time for every sample, since
 nothing else in NWB tells a reader of a gap that does not look for it; the gap-free stretches and
-the gaps are tables too (docs/explanation/adr/0011-gaps-in-nwb.md).
+the gaps are tables too (the decision on gaps in NWB tells more).
 
 pynwb takes seconds to import: this module is imported only when a file is written.
 """
