@@ -9,7 +9,8 @@ int16, channels at 1 kHz, as one block of the library holds it:
     hdf5 gzip       as `wakeful export nwb` writes (gzip 1, shuffled)
 
 Times are processor time of this process and its threads, best of the runs; files have been read
-once before. The signal is 1/f noise with a common part, in steps of 0.2 uV, or a stored block of yours.
+once before. The signal is 1/f noise with a common part, in steps of 0.2 uV, or a stored block of
+yours.
 
     python benchmarks/stores.py [--minutes 5] [--channels 64] [--runs 3] [--block FOLDER]
 """
