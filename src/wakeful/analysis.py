@@ -27,8 +27,7 @@ from wakeful.service.lookup import Found, find_session, find_sessions
 from wakeful.sheet.local import LocalSheet
 
 if TYPE_CHECKING:
-    from wakeful.publish.contents import SessionContents
-    from wakeful.publish.nwb import NwbOptions
+    from wakeful.publish.contents import NwbOptions, SessionContents
 
 
 def make_source(
@@ -269,7 +268,7 @@ class SessionResults:
         Parameters
         ----------
         path : the file, ending in .nwb
-        options : compression, start, whether samples go into it
+        options : a `wakeful.NwbOptions`: compression, start, whether samples go into it
         so_far : take the results that are there, though some are missing
 
         Raises

@@ -86,7 +86,8 @@ def nwb(
     `[sharing]` and `[subjects.ID]` in wakeful.toml.
     """
     contents, path = _gather(session, out, ".nwb", so_far, library)
-    from wakeful.publish.nwb import NwbOptions, write_nwb
+    from wakeful.publish.contents import NwbOptions
+    from wakeful.publish.nwb import write_nwb
 
     options = NwbOptions(
         compression=compression.value, start=start, lfp=not no_lfp, overwrite=overwrite

@@ -8,6 +8,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
 
 from wakeful.model.arrays import Lfp
 from wakeful.model.epochs import BandPower, Hypnogram, LfpEmg, MuscleTone, Rows, Spectrogram
@@ -18,6 +20,8 @@ from wakeful.model.time import Interval, Quarantine
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1."""
+
+Compression = Literal["gzip", "blosc", "none"]
 
 _NAMESPACE = uuid.UUID("6c9a2f3e-2f0b-5a53-9a0e-7a4b8d1c5e70")
 
@@ -122,3 +126,17 @@ class SessionContents:
             for stop, start in zip(stops, starts, strict=True)
             if start - stop > least_s
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NwbOptions:
+    """How an NWB file is written."""
+
+    compression: Compression = "gzip"
+    """gzip opens everywhere; blosc is written several times as fast and needs hdf5plugin to be
+    read; none is fastest and largest."""
+    start: datetime | None = None
+    """The session's start, where the recording does not say; without a zone, on the lab's clock."""
+    lfp: bool = True
+    """Whether samples go into it: without them a week is some megabytes."""
+    overwrite: bool = False

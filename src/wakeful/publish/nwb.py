@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,9 @@ from pynwb.file import Subject as NwbSubject
 from wakeful.io.atomic import sync_file, sync_folder
 from wakeful.model.errors import BadParameters, BadRecording
 from wakeful.model.subject import UNKNOWN_REGION, Channel, ChannelKind, Subject
-from wakeful.publish.contents import Progress, SessionContents
+from wakeful.publish.contents import Compression, NwbOptions, Progress, SessionContents
 from wakeful.publish.nwb_results import add_behaviour, add_results
 from wakeful.publish.nwb_streams import (
-    Compression,
     compressed,
     conversion_of,
     sample_pieces,
@@ -56,20 +54,6 @@ _TITLES = {
     ChannelKind.EMG: "EMG",
     ChannelKind.OTHER: "Other channels",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class NwbOptions:
-    """How an NWB file is written."""
-
-    compression: Compression = "gzip"
-    """gzip opens everywhere; blosc is written several times as fast and needs hdf5plugin to be
-    read; none is fastest and largest."""
-    start: datetime | None = None
-    """The session's start, where the recording does not say; without a zone, on the lab's clock."""
-    lfp: bool = True
-    """Whether samples go into it: without them a week is some megabytes."""
-    overwrite: bool = False
 
 
 def write_nwb(

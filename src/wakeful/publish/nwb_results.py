@@ -21,8 +21,8 @@ from pynwb.misc import DecompositionSeries
 from wakeful.model.epochs import Hypnogram, Rows, State
 from wakeful.model.events import EventSeries, VideoTrack
 from wakeful.model.pose import Pose
-from wakeful.publish.contents import SessionContents
-from wakeful.publish.nwb_streams import Compression, Parts, compressed
+from wakeful.publish.contents import Compression, SessionContents
+from wakeful.publish.nwb_streams import Parts, compressed
 
 _BOUTS = (State.AWAKE, State.NREM, State.REM, State.UNCLASSIFIED)
 

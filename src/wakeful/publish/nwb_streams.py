@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from hdmf.backends.hdf5 import H5DataIO
@@ -12,10 +12,8 @@ from hdmf.data_utils import GenericDataChunkIterator
 from numpy.typing import NDArray
 
 from wakeful.model.epochs import Rows
-from wakeful.publish.contents import Progress
+from wakeful.publish.contents import Compression, Progress
 from wakeful.publish.samples import Samples
-
-Compression = Literal["gzip", "blosc", "none"]
 
 _CHUNK_SAMPLES = 32_768
 _CHUNK_CHANNELS = 16

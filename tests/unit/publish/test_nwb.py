@@ -15,8 +15,8 @@ from wakeful.model.arrays import Lfp, MemorySource
 from wakeful.model.errors import BadParameters, BadRecording
 from wakeful.model.subject import Channel, Subject
 from wakeful.model.time import Interval, Span
-from wakeful.publish.contents import LabFacts, SessionContents
-from wakeful.publish.nwb import UNKNOWN_AGE, UNKNOWN_SPECIES, NwbOptions, write_nwb
+from wakeful.publish.contents import LabFacts, NwbOptions, SessionContents
+from wakeful.publish.nwb import UNKNOWN_AGE, UNKNOWN_SPECIES, write_nwb
 
 SECOND = slice(SPANS[1].first_sample, SPANS[1].stop_sample)
 """Columns of the planted samples that lie after the gap."""
