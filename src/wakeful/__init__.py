@@ -36,6 +36,7 @@ _WHERE = {
     "Lfp": "wakeful.model.arrays",
     "Channel": "wakeful.model.subject",
     "ChannelKind": "wakeful.model.subject",
+    "NwbOptions": "wakeful.publish.contents",
     "Session": "wakeful.model.subject",
     "Subject": "wakeful.model.subject",
     "Interval": "wakeful.model.time",

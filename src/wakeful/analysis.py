@@ -6,10 +6,9 @@ and a number from the night's run are the same.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,9 @@ from wakeful.model.subject import Channel, Session, Subject
 from wakeful.model.time import Interval, Span
 from wakeful.service.lookup import Found, find_session, find_sessions
 from wakeful.sheet.local import LocalSheet
+
+if TYPE_CHECKING:
+    from wakeful.publish.contents import NwbOptions, SessionContents
 
 
 def make_source(
@@ -193,7 +195,8 @@ class SessionResults:
     an attribute: joined over blocks, arrays memory-mapped or read on demand.
     """
 
-    def __init__(self, store: Store, found: Found) -> None:
+    def __init__(self, library: Library, store: Store, found: Found) -> None:
+        self._library = library
         self._store = store
         self._found = found
 
@@ -217,6 +220,27 @@ class SessionResults:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # asked for while it is copied, before it has anything
             raise AttributeError(name)
+        return self._read(name, so_far=False)
+
+    def so_far(self, name: str) -> Any:
+        """An output as far as it has been made: what is read while later hours are computed.
+
+        Blocks that are not there yet are left out: their time is a gap in the LFP's spans, and
+        missing rows in a table. An attribute of the same name gives all, or an error; of a
+        recording that goes on it gives the same as this.
+
+        Parameters
+        ----------
+        name : one of `outputs`
+
+        Raises
+        ------
+        UnknownResult
+            Nothing of it is there yet.
+        """
+        return self._read(name, so_far=True)
+
+    def _read(self, name: str, *, so_far: bool) -> Any:
         step = load_catalog().maker_of(name)
         if step is None:
             raise AttributeError(f"{name!r} is not one of {', '.join(self.outputs)}")
@@ -226,20 +250,66 @@ class SessionResults:
             raise UnknownResult(
                 f"the row does not ask for {step.name}", where=self.name, remedy="edit its analyses"
             )
-        if self._found.plan.goes_on:
-            # What the pipeline has closed but not computed yet is not there for a reader.
-            there = itertools.takewhile(lambda t: self._store.has(t.folder, t.key), tasks)
-            tasks = list(there)
+        if so_far or self._found.plan.goes_on:
+            tasks = [t for t in tasks if self._store.has(step.name, t.key)]
             if not tasks:
                 raise UnknownResult(
-                    f"no hour of {step.name} is there yet",
-                    where=self.name,
-                    remedy="the recording goes on: look again later",
+                    f"nothing of {name} is there yet", where=self.name, remedy="wakeful run"
                 )
         parts = [self._store.read(step.name, task.key, name, kind) for task in tasks]
         if issubclass(kind, Rows | Lfp):
             return kind.join(parts)
         return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def export_nwb(
+        self, path: Path | str, options: NwbOptions | None = None, *, so_far: bool = False
+    ) -> Path:
+        """Write the session as one NWB file; see `wakeful export nwb`.
+
+        Parameters
+        ----------
+        path : the file, ending in .nwb
+        options : a `wakeful.NwbOptions`: compression, start, whether samples go into it
+        so_far : take the results that are there, though some are missing
+
+        Raises
+        ------
+        UnknownResult
+            Results are missing.
+        BadParameters, BadRecording
+            The file can't be written there, or the session's start is unknown.
+        """
+        from wakeful.publish.nwb import write_nwb
+
+        return write_nwb(self._gather(so_far), Path(path).expanduser().resolve(), options)
+
+    def export_zarr(
+        self, path: Path | str, *, overwrite: bool = False, so_far: bool = False
+    ) -> Path:
+        """Write the session as a zarr store; see `wakeful export zarr`.
+
+        Parameters
+        ----------
+        path : the folder to make, ending in .zarr
+        overwrite : replace what is there
+        so_far : take the results that are there, though some are missing
+
+        Raises
+        ------
+        UnknownResult
+            Results are missing.
+        BadParameters
+            It can't be written there.
+        """
+        from wakeful.publish.zarr_store import write_zarr
+
+        target = Path(path).expanduser().resolve()
+        return write_zarr(self._gather(so_far), target, overwrite=overwrite)
+
+    def _gather(self, so_far: bool) -> SessionContents:
+        from wakeful.service.sharing import gather
+
+        return gather(self._library, self._store, load_catalog(), self._found, so_far=so_far)
 
     def __repr__(self) -> str:
         return f"SessionResults({self.name!r}: {', '.join(self.outputs)})"
@@ -261,7 +331,7 @@ class OpenLibrary:
         """The sessions of all rows whose recording has been taken in."""
         with Ledger.open(self.library.database) as ledger:
             found = find_sessions(self.library, LocalSheet(ledger, actor="reader"), load_catalog())
-        return tuple(SessionResults(self._store, f) for f in found)
+        return tuple(SessionResults(self.library, self._store, f) for f in found)
 
     def session(self, name: str) -> SessionResults:
         """One session by its name.
@@ -274,7 +344,7 @@ class OpenLibrary:
         with Ledger.open(self.library.database) as ledger:
             sheet = LocalSheet(ledger, actor="reader")
             found = find_session(self.library, sheet, load_catalog(), name)
-        return SessionResults(self._store, found)
+        return SessionResults(self.library, self._store, found)
 
 
 def open_library(path: Path | str | None = None) -> OpenLibrary:

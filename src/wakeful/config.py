@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from datetime import time
+from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -86,6 +87,11 @@ class Work(_Section):
         description="rclone's configuration with the remotes; without it rclone looks where it "
         "always does (also in RCLONE_CONFIG)",
     )
+    compress_after_days: Annotated[float, Field(ge=0)] | None = Field(
+        None,
+        description="What `wakeful compress` packs where it is not told: LFP made this long ago, "
+        "days",
+    )
 
     @model_validator(mode="after")
     def _whole_epochs(self) -> Self:
@@ -121,6 +127,41 @@ class Folders(_Section):
     published: Path = Field(Path("published"), description="Figures and reports for people")
 
 
+class Sharing(_Section):
+    """Who recorded, for files that are handed on (NWB, zarr)."""
+
+    institution: str = Field("", description="For example your university")
+    lab: str = Field("", description="For example the head of the lab")
+    experimenters: tuple[str, ...] = Field((), description='Names as "Last, First"')
+    description: str = Field("", description="What the experiment is about")
+    keywords: tuple[str, ...] = Field((), description="Words to find it by")
+
+    @field_validator("experimenters")
+    @classmethod
+    def _last_first(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if bad := [name for name in names if not re.match(r"^[\w\s\-.']+,\s*[\w\s\-.']+$", name)]:
+            raise ValueError(f'give names as "Last, First", not {", ".join(map(repr, bad))}')
+        return names
+
+
+class Animal(_Section):
+    """What is known of an animal, for files that are handed on; [subjects.ID]."""
+
+    species: str = Field("", description='Latin name, e.g. "Mus musculus"; "mouse" and "rat" do')
+    strain: str = Field("", description='For example "C57BL/6J"')
+    genotype: str = Field("", description='For example "Scn1a+/-"')
+    sex: Literal["M", "F", "O", "U"] = Field("U", description="M, F, O (other) or U (unknown)")
+    birth: date | None = Field(None, description="Date of birth, e.g. 2025-11-03")
+
+    @field_validator("species")
+    @classmethod
+    def _latin(cls, value: str) -> str:
+        named = {"mouse": "Mus musculus", "rat": "Rattus norvegicus"}.get(value.lower(), value)
+        if named and not re.fullmatch(r"[A-Z][a-z]+ [a-z]+", named):
+            raise ValueError(f'{value!r} is not a Latin name such as "Mus musculus"')
+        return named
+
+
 class Config(_Section):
     """All of wakeful.toml."""
 
@@ -128,6 +169,10 @@ class Config(_Section):
     work: Work = Work()
     executor: Executor = Executor()
     folders: Folders = Folders()
+    sharing: Sharing = Sharing()
+    subjects: dict[str, Animal] = Field(
+        default_factory=dict, description="What is known of each animal: [subjects.ID]"
+    )
     parameters: dict[str, dict[str, dict[str, Any]]] = Field(
         default_factory=dict, description="Parameter sets: [parameters.SET.STEP] field = value"
     )

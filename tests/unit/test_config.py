@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from wakeful.config import Config, Lab, Work, open_library, read_config, write_library
@@ -73,3 +75,24 @@ def test_an_unknown_parameter_set_lists_those_there_are(tmp_path):
     library = write_library(tmp_path, Config())
     with pytest.raises(BadConfig, match="use one of default"):
         library.parameters("narrow")
+
+
+def test_what_is_known_of_lab_and_animals(tmp_path):
+    path = tmp_path / "wakeful.toml"
+    path.write_text(
+        '[sharing]\nexperimenters = ["Doe, Jane"]\n'
+        '[subjects.M014]\nspecies = "rat"\nbirth = 2025-12-02\n[subjects."M 15"]\nsex = "F"\n'
+    )
+    config = read_config(path)
+    assert config.sharing.experimenters == ("Doe, Jane",)
+    assert config.subjects["M014"].species == "Rattus norvegicus"
+    assert config.subjects["M014"].birth == date(2025, 12, 2)
+    assert config.subjects["M 15"].sex == "F"
+    path.write_text(
+        '[sharing]\nexperimenters = ["Jane Doe"]\n[subjects.M014]\nspecies = "Maus"\nsex = "x"\n'
+        "[work]\ncompress_after_days = -1\n"
+    )
+    with pytest.raises(BadConfig) as refused:
+        read_config(path)
+    for part in ("Last, First", "Latin name", "subjects.M014.sex", "compress_after_days"):
+        assert part in str(refused.value)

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from wakeful.cli.demonstration import demo, simulate
+from wakeful.cli.export import export_app
 from wakeful.cli.inspect import inspect
 from wakeful.cli.inspection import doctor, explain, steps, verify
 from wakeful.cli.library import add, backup, init, report, run, status
 from wakeful.cli.mirror import mirror
 from wakeful.cli.output import error_console
 from wakeful.cli.sheet import sheet_app
+from wakeful.cli.store import compress
 from wakeful.model.errors import WakefulError
 from wakeful.pipeline.machine import code_version
 
@@ -60,10 +62,12 @@ for command in (
     verify,
     explain,
     simulate,
+    compress,
     doctor,
 ):
     app.command()(command)
 app.add_typer(sheet_app, name="sheet")
+app.add_typer(export_app, name="export")
 
 
 def main() -> None:

@@ -7,12 +7,16 @@ against the grid within a block: by up to 0.36 s in an hour where it is off by 1
 spans is the truth, and `read` goes by it. Where nothing was recorded stands
 `FILLER` (NaN for floats), a number no sample has. `<name>.json` holds that table, each span with
 its exact start and fitted rate, and the channels with their gains.
+
+Where disk matters more than speed the array may be packed (`wakeful.io.lfp_compression`); it is
+read in the same way.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import json
 import math
 import os
@@ -28,8 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.io.atomic import write_json
+from wakeful.io.lfp_compression import Packed
 from wakeful.model.arrays import Samples, find_span
-from wakeful.model.errors import BrokenArtefact
+from wakeful.model.errors import BrokenArtefact, Unavailable
 from wakeful.model.subject import Channel, ChannelKind
 from wakeful.model.time import Interval, Span
 
@@ -38,8 +43,14 @@ FILLER = -32768
 
 _MINUTE_S = 60.0
 
+_LOOKS = 5
+"""How often a file is looked for that is being packed or unpacked meanwhile."""
+
 _MAX_OPEN_FILES = 64
 """A week in blocks of four minutes is 2,520 files; most systems allow a process 1,024."""
+
+_MAX_UNPACKED_BYTES = 64 << 20
+"""A minute of 64 channels at 1 kHz is 8 MB."""
 
 
 def is_out_of_descriptors(error: Exception) -> bool:
@@ -50,9 +61,40 @@ def is_out_of_descriptors(error: Exception) -> bool:
 class _Descriptor:
     """An open file, closed when nobody refers to it any more: never under a thread that reads."""
 
-    def __init__(self, path: Path) -> None:
+    _serials = itertools.count()
+
+    def __init__(self, path: Path, packed: Packed | None) -> None:
         self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.packed = packed
+        """Where the buffers lie in it, if it is the packed form."""
+        self.serial = next(self._serials)
         weakref.finalize(self, os.close, self.number)
+
+
+class _Unpacked:
+    """The minutes unpacked last: epoch after epoch is read from one minute."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._lock = threading.Lock()
+        self._held: OrderedDict[tuple[int, int, int], NDArray[Any]] = OrderedDict()
+        self._bytes = 0
+
+    def minute(self, file: _Descriptor, packed: Packed, minute: int, channel: int) -> NDArray[Any]:
+        """A minute of a channel; unpacked where it is not held."""
+        key = (file.serial, minute, channel)
+        with self._lock:
+            if (values := self._held.get(key)) is not None:
+                self._held.move_to_end(key)
+                return values
+        values = packed.unpack(file.number, minute, channel)
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = values
+                self._bytes += values.nbytes
+            while self._bytes > self._limit:
+                self._bytes -= self._held.popitem(last=False)[1].nbytes
+        return values
 
 
 class _OpenSources:
@@ -72,7 +114,7 @@ class _OpenSources:
         with self._lock:
             descriptor = source.descriptor
             if descriptor is None:
-                descriptor = source.descriptor = _Descriptor(source.path)
+                descriptor = source.descriptor = source.open_file()
             # A number is used again when its source is gone; then this takes the place over.
             self._sources[id(source)] = weakref.ref(source)
             self._sources.move_to_end(id(source))
@@ -84,6 +126,7 @@ class _OpenSources:
 
 
 _open_sources = _OpenSources(_MAX_OPEN_FILES)
+_unpacked = _Unpacked(_MAX_UNPACKED_BYTES)
 
 
 class FileSource:
@@ -114,14 +157,40 @@ class FileSource:
 
     @property
     def path(self) -> Path:
-        """The file of samples."""
+        """The file of samples, where they are not packed."""
         return self.folder / f"{self.name}.npy"
+
+    def open_file(self) -> _Descriptor:
+        """The file of samples as it is now: the `.npy`, or its packed form."""
+        for _ in range(_LOOKS):
+            try:
+                return _Descriptor(self.path, None)
+            except FileNotFoundError:
+                packed = Packed.find(self.folder, self.name)
+            try:
+                if packed is not None:
+                    return _Descriptor(packed.path, packed)
+            except FileNotFoundError:
+                continue  # unpacked in between: look again
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
 
     @property
     def grid(self) -> NDArray[Any]:
-        """The whole block, (minute, channel, samples), memory-mapped; see the module."""
+        """The whole block, (minute, channel, samples), memory-mapped; see the module.
+
+        Raises
+        ------
+        Unavailable
+            It is packed: nothing to map.
+        """
         if self._layout.n_minutes == 0:
             return np.empty(self._layout.shape, self.dtype)
+        if not self.path.is_file() and Packed.find(self.folder, self.name) is not None:
+            raise Unavailable(
+                "this block is packed and can't be memory-mapped",
+                where=str(self.folder),
+                remedy="read its samples with read_uv, or unpack it: wakeful compress --undo",
+            )
         grid: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return grid
 
@@ -143,7 +212,7 @@ class FileSource:
             n_minutes, n_channels, per_minute = tables["shape"]
             dtype = np.dtype(tables["dtype"])
             layout = _Layout(n_minutes, n_channels, per_minute, dtype, tables["data_offset"])
-            size = (folder / f"{name}.npy").stat().st_size
+            size = _size_of(folder, name)
             if size != layout.n_bytes:
                 raise ValueError(f"it has {size} bytes, written were {layout.n_bytes}")
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -159,6 +228,10 @@ class FileSource:
         file = self._open()
         for minute, start, done, n in self._layout.pieces(first_sample, out.shape[1]):
             for row, channel in enumerate(chosen):
+                if file.packed is not None:
+                    values = _unpacked.minute(file, file.packed, minute, channel)
+                    out[row, done : done + n] = values[start : start + n]
+                    continue
                 target = bytearray(n * self.dtype.itemsize)
                 offset = self._layout.offset(minute, channel, start)
                 if os.preadv(file.number, [target], offset) != len(target):
@@ -172,6 +245,25 @@ class FileSource:
             if is_out_of_descriptors(error):
                 raise
             raise _broken(self.folder, f"can't be read ({error})") from error
+
+
+def _size_of(folder: Path, name: str) -> int:
+    """The size of the `.npy`, also where it is packed and the packed file is as it was written."""
+    for _ in range(_LOOKS):
+        try:
+            return (folder / f"{name}.npy").stat().st_size
+        except FileNotFoundError:
+            packed = Packed.find(folder, name)
+        if packed is None:
+            continue
+        try:
+            size = packed.path.stat().st_size
+        except FileNotFoundError:
+            continue
+        if size != packed.n_bytes:
+            raise ValueError(f"packed it has {size} bytes, written were {packed.n_bytes}")
+        return packed.npy_bytes
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder / f"{name}.npy"))
 
 
 def _broken(folder: Path, what: str) -> BrokenArtefact:

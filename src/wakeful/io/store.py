@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import xxhash
 
 from wakeful.io.atomic import sync_file, sync_folder, write_json
 from wakeful.io.codec import read_value, write_value
 from wakeful.io.holding import hold, is_held
+from wakeful.io.lfp_compression import Packed
 from wakeful.io.lfp_store import is_out_of_descriptors
 from wakeful.model.errors import BrokenArtefact, UnknownResult
 
@@ -47,6 +49,28 @@ def digest_file(path: Path) -> str:
         while piece := file.read(_CHUNK):
             state.update(piece)
     return state.hexdigest()
+
+
+def digest_stored(path: Path, n_bytes: int | None = None) -> str | None:
+    """xxh3-128 of a result's file, unpacked where it is packed; None where it is not there.
+
+    Parameters
+    ----------
+    n_bytes : the size it should have; None too where it has another
+    """
+    if path.is_file():
+        return digest_file(path) if n_bytes in (None, path.stat().st_size) else None
+    try:
+        packed = Packed.find(path.parent, path.stem) if path.suffix == ".npy" else None
+        return None if packed is None else packed.digest_again()
+    except (BrokenArtefact, FileNotFoundError):
+        return None
+
+
+def load_stored(path: Path) -> Any:
+    """A result's array, whole and in memory; unpacked where it is packed."""
+    packed = None if path.is_file() else Packed.find(path.parent, path.stem)
+    return np.load(path, allow_pickle=False) if packed is None else packed.array()
 
 
 @dataclass(frozen=True)
@@ -230,9 +254,7 @@ class Store:
         return tuple(
             name
             for name, entry in receipt.files.items()
-            if not (path := receipt.folder / name).is_file()
-            or path.stat().st_size != entry["bytes"]
-            or digest_file(path) != entry["xxh3_128"]
+            if digest_stored(receipt.folder / name, entry["bytes"]) != entry["xxh3_128"]
         )
 
     def set_aside(self, folder: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,12 @@ from numpy.typing import NDArray
 from wakeful.model.errors import BadRecording
 from wakeful.model.subject import Channel
 from wakeful.model.time import Interval, Span
+
+if TYPE_CHECKING:
+    import xarray
+
+LIMIT_GB = 4.0
+"""More than this is not read into memory at once unless somebody says that it may be."""
 
 Samples = NDArray[Any]
 """(n_channels, n_samples) of the source's own type, mostly int16."""
@@ -237,6 +244,62 @@ class Lfp:
         gain = np.array([self.channels[i].gain_uv for i in chosen], np.float32)
         offset = np.array([self.channels[i].offset_uv for i in chosen], np.float32)
         return stored.astype(np.float32) * gain[:, None] + offset[:, None]
+
+    def to_pynapple(
+        self,
+        interval: Interval | None = None,
+        channels: Sequence[str] | None = None,
+        *,
+        limit_gb: float = LIMIT_GB,
+    ) -> Any:
+        """Samples as a pynapple TsdFrame, microvolts, a column a channel; read into memory.
+
+        The time support is what was recorded: its spans. Regions and kinds of the channels are
+        the frame's metadata.
+
+        Parameters
+        ----------
+        interval : seconds from the session's start; all where None
+        channels : their names; all where None
+        limit_gb : how much memory it may take
+
+        Raises
+        ------
+        TooLarge
+            It would take more memory; says how long an interval fits.
+        Unavailable
+            Nothing was recorded there, or pynapple is not installed.
+        """
+        from wakeful.model.sharing import lfp_to_pynapple
+
+        return lfp_to_pynapple(self, interval, channels, limit_gb)
+
+    def to_xarray(
+        self,
+        interval: Interval | None = None,
+        channels: Sequence[str] | None = None,
+        *,
+        start_utc: datetime | None = None,
+        limit_gb: float = LIMIT_GB,
+    ) -> xarray.DataArray:
+        """Samples as an xarray DataArray (channel, time_s), microvolts; read into memory.
+
+        Each sample has its own time, in seconds from the session's start, and the number of its
+        span: where that changes, there is a gap.
+
+        Parameters
+        ----------
+        interval, channels, limit_gb : see `to_pynapple`
+        start_utc : the session's start; gives a second coordinate, time_utc
+
+        Raises
+        ------
+        TooLarge, Unavailable
+            See `to_pynapple`.
+        """
+        from wakeful.model.sharing import lfp_to_xarray
+
+        return lfp_to_xarray(self, interval, channels, start_utc, limit_gb)
 
     @classmethod
     def join(cls, parts: Sequence[Lfp]) -> Lfp:

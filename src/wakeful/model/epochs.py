@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from enum import IntEnum
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.model.time import Interval
+
+if TYPE_CHECKING:
+    import xarray
 
 Floats = NDArray[np.float32]
 Times = NDArray[np.float64]
@@ -88,6 +92,42 @@ class Spectrogram(Rows):
     method: str
     """For example "multitaper, 3 tapers, half bandwidth 1 Hz"."""
 
+    def to_pynapple(self, region: str | None = None) -> Any:
+        """As pynapple: a TsdTensor (epoch, region, frequency), or a TsdFrame of one region.
+
+        Times are the middles of epochs; epochs without a number are left out and end the time
+        support.
+
+        Parameters
+        ----------
+        region : one region, its columns then are frequencies; all of them where None
+
+
+        Raises
+        ------
+        Unavailable
+            No epoch holds a number, or pynapple is not installed.
+        """
+        from wakeful.model.sharing import spectrogram_to_pynapple
+
+        return spectrogram_to_pynapple(self, region)
+
+    def to_xarray(self, *, start_utc: datetime | None = None) -> xarray.DataArray:
+        """As an xarray DataArray (start_s, region, frequency_hz), uV^2/Hz.
+
+        Parameters
+        ----------
+        start_utc : the session's start; gives a second coordinate, time_utc
+
+        Raises
+        ------
+        Unavailable
+            xarray is not installed.
+        """
+        from wakeful.model.sharing import spectrogram_to_xarray
+
+        return spectrogram_to_xarray(self, start_utc)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BandPower(Rows):
@@ -99,6 +139,38 @@ class BandPower(Rows):
     bands: tuple[str, ...]
     edges_hz: tuple[tuple[float, float], ...]
     epoch_s: float
+
+    def to_pynapple(self) -> Any:
+        """As a pynapple TsdFrame, uV^2, a column for each region and band ("CA1 theta").
+
+        Times are the middles of epochs; epochs without a number are left out and end the time
+        support. Region, band and its limits are the frame's metadata.
+
+
+        Raises
+        ------
+        Unavailable
+            No epoch holds a number, or pynapple is not installed.
+        """
+        from wakeful.model.sharing import band_power_to_pynapple
+
+        return band_power_to_pynapple(self)
+
+    def to_xarray(self, *, start_utc: datetime | None = None) -> xarray.DataArray:
+        """As an xarray DataArray (start_s, region, band), uV^2.
+
+        Parameters
+        ----------
+        start_utc : the session's start; gives a second coordinate, time_utc
+
+        Raises
+        ------
+        Unavailable
+            xarray is not installed.
+        """
+        from wakeful.model.sharing import band_power_to_xarray
+
+        return band_power_to_xarray(self, start_utc)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -113,6 +185,35 @@ class LfpEmg(Rows):
     unavailable: str = ""
     """Why there is none, "" where there is."""
 
+    def to_pynapple(self) -> Any:
+        """As a pynapple Tsd; times are the middles of bins.
+
+
+        Raises
+        ------
+        Unavailable
+            It is unavailable in this recording, or pynapple is not installed.
+        """
+        from wakeful.model.sharing import lfp_emg_to_pynapple
+
+        return lfp_emg_to_pynapple(self)
+
+    def to_xarray(self, *, start_utc: datetime | None = None) -> xarray.DataArray:
+        """As an xarray DataArray (start_s).
+
+        Parameters
+        ----------
+        start_utc : the session's start; gives a second coordinate, time_utc
+
+        Raises
+        ------
+        Unavailable
+            xarray is not installed.
+        """
+        from wakeful.model.sharing import lfp_emg_to_xarray
+
+        return lfp_emg_to_xarray(self, start_utc)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MuscleTone(Rows):
@@ -126,6 +227,38 @@ class MuscleTone(Rows):
     emg_band_hz: tuple[float, float]
     epoch_s: float
     lfp_emg_unavailable: str = ""
+
+    def to_pynapple(self) -> Any:
+        """As a pynapple TsdFrame with the columns emg_uv and lfp_emg.
+
+        Times are the middles of epochs; epochs without a number are left out and end the time
+        support.
+
+
+        Raises
+        ------
+        Unavailable
+            No epoch holds a number, or pynapple is not installed.
+        """
+        from wakeful.model.sharing import muscle_to_pynapple
+
+        return muscle_to_pynapple(self)
+
+    def to_xarray(self, *, start_utc: datetime | None = None) -> xarray.Dataset:
+        """As an xarray Dataset of emg_uv and lfp_emg.
+
+        Parameters
+        ----------
+        start_utc : the session's start; gives a second coordinate, time_utc
+
+        Raises
+        ------
+        Unavailable
+            xarray is not installed.
+        """
+        from wakeful.model.sharing import muscle_to_xarray
+
+        return muscle_to_xarray(self, start_utc)
 
 
 class State(IntEnum):
@@ -186,3 +319,32 @@ class Hypnogram(Rows):
             )
             for a, b in zip(starts, stops, strict=True)
         ]
+
+    def to_pynapple(self) -> dict[str, Any]:
+        """The bouts of each state as pynapple IntervalSets: awake, NREM, REM, unclassified.
+
+
+        Raises
+        ------
+        Unavailable
+            pynapple is not installed.
+        """
+        from wakeful.model.sharing import hypnogram_to_pynapple
+
+        return hypnogram_to_pynapple(self)
+
+    def to_xarray(self, *, start_utc: datetime | None = None) -> xarray.Dataset:
+        """As an xarray Dataset of state, raw_state and confidence.
+
+        Parameters
+        ----------
+        start_utc : the session's start; gives a second coordinate, time_utc
+
+        Raises
+        ------
+        Unavailable
+            xarray is not installed.
+        """
+        from wakeful.model.sharing import hypnogram_to_xarray
+
+        return hypnogram_to_xarray(self, start_utc)

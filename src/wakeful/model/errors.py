@@ -82,6 +82,10 @@ class TooShort(WakefulError):
     """There are fewer samples than the computation needs."""
 
 
+class TooLarge(WakefulError):
+    """What was asked for does not fit into memory."""
+
+
 class Unavailable(WakefulError):
     """A result that this recording can't give, with the reason."""
 

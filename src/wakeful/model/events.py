@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import xarray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,6 +37,37 @@ class EventSeries:
         """How many there are."""
         return len(self.time_s)
 
+    def to_pynapple(self) -> Any:
+        """As a pynapple TsGroup: a Ts for each code and text, which are its metadata.
+
+        Times are sorted: a clock that steps back is not seen any more.
+
+
+        Raises
+        ------
+        Unavailable
+            It holds no event, or pynapple is not installed.
+        """
+        from wakeful.model.sharing import events_to_pynapple
+
+        return events_to_pynapple(self)
+
+    def to_xarray(self, *, start_utc: datetime | None = None) -> xarray.Dataset:
+        """As an xarray Dataset of code and label, in the order in which they were written.
+
+        Parameters
+        ----------
+        start_utc : the session's start; gives a second coordinate, time_utc
+
+        Raises
+        ------
+        Unavailable
+            xarray is not installed.
+        """
+        from wakeful.model.sharing import events_to_xarray
+
+        return events_to_xarray(self, start_utc)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class VideoTrack:
@@ -54,3 +90,32 @@ class VideoTrack:
     def n_frames(self) -> int:
         """How many frames there are."""
         return len(self.time_s)
+
+    def to_pynapple(self) -> Any:
+        """As a pynapple TsdFrame with the columns x_px, y_px and angle_deg, sorted by time.
+
+
+        Raises
+        ------
+        Unavailable
+            It holds no frame, or pynapple is not installed.
+        """
+        from wakeful.model.sharing import track_to_pynapple
+
+        return track_to_pynapple(self)
+
+    def to_xarray(self, *, start_utc: datetime | None = None) -> xarray.Dataset:
+        """As an xarray Dataset of x_px, y_px and angle_deg.
+
+        Parameters
+        ----------
+        start_utc : the session's start; gives a second coordinate, time_utc
+
+        Raises
+        ------
+        Unavailable
+            xarray is not installed.
+        """
+        from wakeful.model.sharing import track_to_xarray
+
+        return track_to_xarray(self, start_utc)

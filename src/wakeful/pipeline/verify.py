@@ -13,7 +13,7 @@ import numpy as np
 
 from wakeful.catalog import Catalog
 from wakeful.io.codec import from_plain
-from wakeful.io.store import RECEIPT_NAME, Receipt, Store, digest_file
+from wakeful.io.store import RECEIPT_NAME, Receipt, Store, digest_stored, load_stored
 from wakeful.model.errors import BadRecording, UnknownResult
 from wakeful.model.subject import Session
 from wakeful.model.time import Interval
@@ -200,18 +200,19 @@ def _compare(stored: Receipt, made: Receipt, scope: str, other_processor: bool) 
     comparisons = [Comparison(step, scope, stored.key, RECEIPT_NAME, *plain)]
     for name in sorted({*stored.files, *made.files}):
         old, new = stored.folder / name, made.folder / name
-        if not old.is_file():
+        digest = digest_stored(old)
+        if digest is None:
             verdict, holds = "missing from the store", False
         elif name not in stored.files:
             verdict, holds = "not in the stored result", False
-        elif digest_file(old) != stored.files[name]["xxh3_128"]:
+        elif digest != stored.files[name]["xxh3_128"]:
             verdict, holds = "changed since it was stored", False
         elif name not in made.files:
             verdict, holds = "not made again", False
         elif stored.files[name]["xxh3_128"] == made.files[name]["xxh3_128"]:
             verdict, holds = "same bits", True
         elif name.endswith(".npy"):
-            verdict, holds = _compare_arrays(np.load(old), np.load(new), other_processor)
+            verdict, holds = _compare_arrays(load_stored(old), np.load(new), other_processor)
         elif other_processor:
             verdict, holds = "other bits (made on another processor)", True
         else:

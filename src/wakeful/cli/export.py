@@ -1,0 +1,182 @@
+"""Commands that hand a session on: export nwb, export zarr."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from wakeful.catalog import load_catalog
+from wakeful.cli.output import LibraryOption, console, library_open
+from wakeful.io.store import Store
+from wakeful.publish.folder import session_folder
+from wakeful.service.lookup import find_session
+
+if TYPE_CHECKING:
+    from wakeful.publish.contents import Progress as Told
+    from wakeful.publish.contents import SessionContents
+
+export_app = typer.Typer(
+    no_args_is_help=True,
+    help="Hand a session on: LFP, results, and what made them, in one file.",
+)
+
+SessionArgument = Annotated[
+    str, typer.Argument(help="The session's name, as the published folder is called.")
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="What to write. Default: in the session's published folder.", show_default=False
+    ),
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what is there under this name.")
+]
+SoFarOption = Annotated[
+    bool,
+    typer.Option("--so-far", help="Take the results that are there, though some are missing."),
+]
+
+
+class Filter(StrEnum):
+    """How arrays in an NWB file are compressed."""
+
+    GZIP = "gzip"
+    BLOSC = "blosc"
+    NONE = "none"
+
+
+@export_app.command()
+def nwb(
+    session: SessionArgument,
+    out: OutOption = None,
+    compression: Annotated[
+        Filter,
+        typer.Option(
+            help="gzip opens everywhere; blosc is written several times as fast and needs "
+            "hdf5plugin wherever it is read; none is largest."
+        ),
+    ] = Filter.GZIP,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            help="When the session began, on the lab's clock, where the recording does not say.",
+            show_default=False,
+        ),
+    ] = None,
+    no_lfp: Annotated[
+        bool, typer.Option("--no-lfp", help="Results only, no samples: a small file.")
+    ] = False,
+    overwrite: OverwriteOption = False,
+    so_far: SoFarOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """A session as one NWB file: LFP, spectra, sleep, events, and what made each.
+
+    Opens in pynwb, pynapple, MATLAB and on DANDI. What is known of lab and animal is taken from
+    `[sharing]` and `[subjects.ID]` in wakeful.toml.
+    """
+    contents, path = _gather(session, out, ".nwb", so_far, library)
+    from wakeful.publish.contents import NwbOptions
+    from wakeful.publish.nwb import write_nwb
+
+    options = NwbOptions(
+        compression=compression.value, start=start, lfp=not no_lfp, overwrite=overwrite
+    )
+    with _bar("writing NWB") as told:
+        write_nwb(contents, path, options, told)
+    _say(path)
+    _say_what_is_unknown(contents)
+
+
+@export_app.command()
+def zarr(
+    session: SessionArgument,
+    out: OutOption = None,
+    overwrite: OverwriteOption = False,
+    so_far: SoFarOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """A session as a zarr 3 store that `xarray.open_zarr` takes for a dataset.
+
+    Sharded and compressed with Blosc; a chunk holds a minute of one channel at 1 kHz.
+    """
+    contents, path = _gather(session, out, ".zarr", so_far, library)
+    from wakeful.publish.zarr_store import write_zarr
+
+    with _bar("writing zarr") as told:
+        write_zarr(contents, path, overwrite=overwrite, progress=told)
+    _say(path)
+
+
+def _gather(
+    session: str, out: Path | None, suffix: str, so_far: bool, library: Path | None
+) -> tuple[SessionContents, Path]:
+    """What is handed on, and where to."""
+    from wakeful.service.sharing import gather
+
+    with library_open(library, getpass.getuser()) as (opened, _, sheet):
+        catalog = load_catalog()
+        found = find_session(opened, sheet, catalog, session)
+        contents = gather(opened, Store(opened.results), catalog, found, so_far=so_far)
+        if out is None:
+            subject = found.plan.session.subject.identifier
+            folder = session_folder(opened.published, subject, found.name)
+            folder.mkdir(parents=True, exist_ok=True)
+            out = folder / f"session{suffix}"
+    return contents, out.expanduser().resolve()
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Told]:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        line = bar.add_task(what, total=1.0)
+        yield lambda share: bar.update(line, completed=share)
+
+
+def _say(path: Path) -> None:
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    size = sum(p.stat().st_size for p in files) / 1e6
+    console.print(f"wrote {escape(str(path))} ({size:,.1f} MB)", highlight=False, soft_wrap=True)
+
+
+def _say_what_is_unknown(contents: SessionContents) -> None:
+    """An archive asks for these; they can't be read from a recording."""
+    subject, lab = contents.subject, contents.lab
+    animal = [
+        name
+        for name, unknown in (
+            ("species", subject.species in ("", "unknown")),
+            ("birth", subject.birth is None),
+            ("sex", subject.sex in ("", "unknown", "U")),
+        )
+        if unknown
+    ]
+    if animal:
+        console.print(
+            f"note: {', '.join(animal)} of {escape(subject.identifier)} unknown; say them in "
+            f"wakeful.toml under {escape(f'[subjects.{subject.identifier}]')}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not lab.institution or not lab.experimenters:
+        console.print(
+            f"note: institution or experimenters unknown; wakeful.toml, {escape('[sharing]')}",
+            highlight=False,
+            soft_wrap=True,
+        )
