@@ -100,10 +100,12 @@ def _print_stream(stream: Stream) -> None:
             highlight=False,
         )
     whole = Interval(0.0, stream.duration_s)
-    parts = account_for(whole, whole, spans, stream.quarantined)
+    parts_ms = account_for(whole, whole, spans, stream.quarantined).rounded(1000)
+    recorded_ms, gap_ms, apart_ms, _ = parts_ms
+    whole_ms = sum(parts_ms)
     console.print(
-        f"accounted for: {parts.recorded_s:,.3f} s recorded + {parts.gap_s:,.3f} s gaps "
-        f"+ {parts.quarantined_s:,.3f} s quarantined = {parts.length_s:,.3f} s",
+        f"accounted for: {recorded_ms / 1000:,.3f} s recorded + {gap_ms / 1000:,.3f} s gaps "
+        f"+ {apart_ms / 1000:,.3f} s quarantined = {whole_ms / 1000:,.3f} s",
         highlight=False,
         soft_wrap=True,
     )

@@ -38,7 +38,7 @@ _LEFT_OUT = 5
 _SILENCE_S = 5.0
 _LEAST_KEPT = 0.475
 _IN_VAIN = 2
-_COUNTED_SHARE = 0.3
+_COUNTED_SHARE = 0.2
 
 
 def fit_clock(

@@ -82,12 +82,14 @@ def match_periodic(device: Train, pulses: Train, params: ClockParams, period_s: 
     of_device, of_pulses = _Print.of(device), _Print.of(pulses)
     allowed = _allowed(device, pulses, params, period_s)
     lag = _search(of_device, of_pulses, allowed)
-    if lag is None:
+    for ours in (device.run, _stretches(device)):
         # Two long stretches at two lags outvote each other: the longest is asked alone.
-        ours, theirs = _stretches(device), pulses.run
-        lag = _search(
-            _longest(device, of_device, ours), _longest(pulses, of_pulses, theirs), allowed
-        )
+        if lag is None:
+            lag = _search(
+                _longest(device, of_device, ours),
+                _longest(pulses, of_pulses, pulses.run),
+                allowed,
+            )
     if lag is not None:
         lags = _lags_of_stretches(device, pulses, of_device, of_pulses, lag)
         return _pair(device, pulses, lags, "jitter", ())
@@ -158,7 +160,9 @@ def _spread(score: NDArray[np.float32]) -> float:
 
 def _stretches(device: Train) -> NDArray[np.int64]:
     """(n_events,) number of the stretch each event lies in: stretches hold no irregularity."""
-    irregular = (np.diff(device.number) != 1) | (np.diff(device.run) != 0)
+    irregular = np.diff(device.run) != 0
+    if not device.is_counted:
+        irregular |= np.diff(device.number) != 1
     return np.r_[0, np.cumsum(irregular)].astype(np.int64)
 
 

@@ -35,6 +35,8 @@ class Train:
     run: Counts
     """(n_kept,) rises where the phase was lost."""
     time_s: Floats
+    is_counted: bool = False
+    """Whether the device counted itself, so that missing numbers are missing events for sure."""
 
     @property
     def n_numbers(self) -> int:
@@ -117,7 +119,11 @@ def number_by_counter(time_s: Floats, counter: Counts, period_s: float) -> Train
     number = counter[0] + np.r_[0, np.cumsum(step)]
     run = np.r_[0, np.cumsum(over | odd)]
     return Train(
-        index.astype(np.int64), number.astype(np.int64), run.astype(np.int64), time_s[index]
+        index.astype(np.int64),
+        number.astype(np.int64),
+        run.astype(np.int64),
+        time_s[index],
+        is_counted=True,
     )
 
 
