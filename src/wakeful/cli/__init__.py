@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from wakeful.cli.alignment import align
 from wakeful.cli.demonstration import demo, simulate
 from wakeful.cli.inspection import doctor, explain, inspect, steps, verify
 from wakeful.cli.library import add, backup, init, report, run, status
@@ -53,6 +54,7 @@ for command in (
     report,
     backup,
     inspect,
+    align,
     steps,
     verify,
     explain,

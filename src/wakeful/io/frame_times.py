@@ -9,6 +9,7 @@ them; else it is asked for, never guessed.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.errors import BadRecording
+from wakeful.io.atomic import write_bytes
+from wakeful.model.clock import FrameFlag, FrameTimes
+from wakeful.model.errors import BadParameters, BadRecording
 
 Floats = NDArray[np.float64]
 Unit = Literal["s", "ms", "us", "ns", "iso"]
@@ -295,4 +298,54 @@ def _counter(columns: Columns, times: str) -> NDArray[np.int64] | None:
     whole = np.isfinite(counts) & (np.abs(counts) < _LARGEST_EXACT)
     if not whole.all() or np.any(counts != np.rint(counts)):
         return None
+    if np.all(np.diff(counts) == 1):
+        return None  # rows numbered by the program that wrote them say nothing of lost frames
     return counts.astype(np.int64)
+
+
+def read_pulses(path: Path, *, column: str | None = None) -> Floats:
+    """Times of pulses from a file: seconds from the recording's start, one a row.
+
+    Raises
+    ------
+    BadRecording
+        As `read_frame_times`.
+    """
+    columns = _read_npy(path) if path.suffix.lower() == ".npy" else _read_text(path)
+    name = _choose(path, columns, column)
+    raw, iso = _numbers(path, name, columns[name])
+    if iso:
+        raise BadRecording(
+            "pulses are given as dates",
+            where=str(path),
+            remedy="give seconds from the recording's start",
+        )
+    return raw.astype(np.float64)
+
+
+def write_frame_times(path: Path, frames: FrameTimes) -> None:
+    """Write frame times: .npy the times alone, .csv with frame number and how each was found.
+
+    Raises
+    ------
+    BadParameters
+        The name ends in neither.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        buffer = io.BytesIO()
+        np.save(buffer, frames.start_s, allow_pickle=False)
+        write_bytes(path, buffer.getvalue())
+    elif suffix == ".csv":
+        names = {flag.value: flag.name.lower().replace("_", " ") for flag in FrameFlag}
+        rows = [
+            f"{i},{'' if np.isnan(t) else f'{t:.6f}'},{names[int(flag)]}\n"
+            for i, (t, flag) in enumerate(zip(frames.start_s, frames.flag, strict=True))
+        ]
+        write_bytes(path, ("frame,time_s,how\n" + "".join(rows)).encode())
+    else:
+        raise BadParameters(
+            f"frame times are written as .csv or .npy, not as {suffix or 'a name without ending'}",
+            where=str(path),
+            remedy="choose another name",
+        )
