@@ -135,7 +135,9 @@ RATES = st.sampled_from([250.0, 999.987, 1000.0, 31_999.7, 32_000.03])
     ZONES,
     STARTS,
     RATES,
-    st.lists(st.tuples(st.floats(0, 30_000.0), st.floats(0.001, 90_000.0)), min_size=1, max_size=12),
+    st.lists(
+        st.tuples(st.floats(0, 30_000.0), st.floats(0.001, 90_000.0)), min_size=1, max_size=12
+    ),
     st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 5000.0)), max_size=4),
 )
 @settings(max_examples=100, deadline=None)

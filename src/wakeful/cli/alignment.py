@@ -219,15 +219,23 @@ def _print(file: FrameTimesFile, clock: DeviceClock, frames: FrameTimes, line: s
         f"[bold]{escape(file.path.name)}[/]: {file.n_frames:,} frames, column "
         f"{escape(file.column)} in {file.unit} ({escape(file.unit_from)})"
         + (", with the camera's own count" if file.counter is not None else ""),
-        f"{escape(line)}: {clock.n_pulses:,} pulses; matched by {clock.evidence}: "
-        f"{clock.n_matched:,} matched, {clock.lost:,} frames without a pulse, "
-        f"{clock.extra:,} pulses without a frame",
-        f"session time gains {clock.drift_ppm:+.2f} ppm "
-        f"({clock.drift_ppm * 86.4:+.0f} ms a day) on the device's",
-        f"residuals: median {np.percentile(off_ms, 50):.3g} ms, 99 % within "
-        f"{np.percentile(off_ms, 99):.3g} ms",
-        f"held-out pulses ({held.n_pulses:,}): median {held.p50_s * 1000:.3g} ms, 99 % within "
-        f"{held.p99_s * 1000:.3g} ms, all within {held.max_s * 1000:.3g} ms",
+        (
+            f"{escape(line)}: {clock.n_pulses:,} pulses; matched by {clock.evidence}: "
+            f"{clock.n_matched:,} matched, {clock.lost:,} frames without a pulse, "
+            f"{clock.extra:,} pulses without a frame"
+        ),
+        (
+            f"session time gains {clock.drift_ppm:+.2f} ppm "
+            f"({clock.drift_ppm * 86.4:+.0f} ms a day) on the device's"
+        ),
+        (
+            f"residuals: median {np.percentile(off_ms, 50):.3g} ms, 99 % within "
+            f"{np.percentile(off_ms, 99):.3g} ms"
+        ),
+        (
+            f"held-out pulses ({held.n_pulses:,}): median {held.p50_s * 1000:.3g} ms, 99 % within "
+            f"{held.p99_s * 1000:.3g} ms, all within {held.max_s * 1000:.3g} ms"
+        ),
         f"{frames.n_timed:,} of {frames.n_rows:,} frames have a time",
     ]
     for text in lines:
@@ -240,7 +248,7 @@ def _print(file: FrameTimesFile, clock: DeviceClock, frames: FrameTimes, line: s
             highlight=False,
             soft_wrap=True,
         )
-    for flag in (FrameFlag.TOO_FAR, FrameFlag.AT_STEP):
+    for flag in (FrameFlag.TOO_FAR, FrameFlag.AT_STEP, FrameFlag.DAMAGED):
         if frames.count(flag):
             console.print(
                 f"[yellow]note[/] {frames.count(flag):,} frames: {flag.reason}", highlight=False

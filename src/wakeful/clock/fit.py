@@ -27,18 +27,21 @@ from wakeful.clock.trains import (
     typical_period,
     without_strays,
 )
-from wakeful.model.clock import ClockParams, ClockSegment, DeviceClock, HeldOut
+from wakeful.clock.verdict import (
+    count_unmatched,
+    cut_knots,
+    held_out_error,
+    knots_of,
+    refuse_bad,
+)
+from wakeful.model.clock import ClockParams, ClockSegment, DeviceClock
 from wakeful.model.errors import BadParameters, Unavailable
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-_LEFT_OUT = 5
-"""Every fifth pulse (or group of eight, where there are many) is held out of the test fit."""
-_SILENCE_S = 5.0
 _LEAST_KEPT = 0.475
-_IN_VAIN = 2
-_COUNTED_SHARE = 0.2
+"""Share of the pairs that must be left when segments at impossible rates are left out."""
 
 
 def fit_clock(
@@ -75,8 +78,8 @@ def fit_clock(
     BadParameters
         Arrays that don't belong together, or times that are no numbers.
     Unavailable
-        The device can't be aligned, with the reason: too few pulses, no place that fits, or several,
-        too few events with a pulse, residuals too large.
+        The device can't be aligned, with the reason: too few pulses, no place that fits, or
+        several, too few events with a pulse, residuals too large.
     """
     params = ClockParams() if params is None else params
     device_s, frame, counter = _checked(device_s, frame, counter)
@@ -96,8 +99,8 @@ def fit_clock(
         pulses_s[matches.pulse] + params.resolution_s / 2,
     )
     clock = _build(pairs, params, matches, n_frozen=0, before=None)
-    clock = _count(clock, device_s, frame, pulses_s, notes)
-    _refuse_bad(clock)
+    clock = count_unmatched(clock, device_s, frame, pulses_s, notes)
+    refuse_bad(clock)
     return clock
 
 
@@ -133,7 +136,7 @@ def extend(
             remedy="give only events that are new",
         )
     last = clock.segments[-1]
-    knots = _knots_of(clock, last)
+    knots = knots_of(clock, last)
     expected_s = float(map_times(device_s[:1], knots)[0]) - params.resolution_s / 2
     ahead_s = abs(float(device_s[0] - clock.matched_device_s[-1]))
     period_s = typical_period(device_s)
@@ -165,7 +168,7 @@ def extend(
         extra=clock.extra + len(pulses_s) - matches.n_pairs,
         notes=tuple(dict.fromkeys((*clock.notes, *notes))),
     )
-    _refuse_bad(built)
+    refuse_bad(built)
     return built
 
 
@@ -226,11 +229,11 @@ def _match(
     if not (regular and is_regular(pulses_s, beat_s)):
         return match_irregular(device_s, pulses_s, params)
     device = (
-        number_by_phase(device_s, period_s)
+        number_by_phase(device_s, period_s, has_strays=False)
         if counter is None
         else number_by_counter(device_s, counter, period_s)
     )
-    pulses = without_strays(number_by_phase(pulses_s, beat_s))
+    pulses = without_strays(number_by_phase(pulses_s, beat_s, has_strays=True))
     return match_periodic(device, pulses, params, beat_s)
 
 
@@ -255,12 +258,12 @@ def _build(
     if before is not None and n_frozen:
         knots = _with_frozen(knots, before, n_frozen)
         segments = [
-            replace(s, drift_ppm=drift_ppm(_cut(knots, s.first_knot, s.stop_knot)))
+            replace(s, drift_ppm=drift_ppm(cut_knots(knots, s.first_knot, s.stop_knot)))
             for s in segments
         ]
     residual_s = np.concatenate(
         [
-            part.session_s - map_times(part.device_s, _cut(knots, s.first_knot, s.stop_knot))
+            part.session_s - map_times(part.device_s, cut_knots(knots, s.first_knot, s.stop_knot))
             for s, part in zip(segments, parts, strict=True)
         ]
     )
@@ -276,7 +279,7 @@ def _build(
         matched_device_s=pairs.device_s,
         matched_session_s=pairs.session_s,
         residual_s=residual_s,
-        held_out=_held_out(pairs, starts, params),
+        held_out=held_out_error(pairs, starts, params),
         n_events=0,
         n_pulses=0,
         lost=0,
@@ -297,7 +300,7 @@ def _segment_starts(
     tail = int(np.searchsorted(pairs.frame, before.frozen_until_frame))
     tail = max(tail, int(known[-1]))
     fresh = find_steps(pairs.take(slice(tail, None)), params.resolution_s) + tail
-    return np.unique(np.r_[known, fresh]).astype(np.intp)
+    return np.asarray(np.unique(np.r_[known, fresh]), np.intp)
 
 
 def _without_short(
@@ -381,146 +384,3 @@ def _with_frozen(knots: Knots, before: DeviceClock, n_frozen: int) -> Knots:
         )
     )
     return Knots(frame, device_s, session_s)
-
-
-def _cut(knots: Knots, start: int, stop: int) -> Knots:
-    return Knots(knots.frame[start:stop], knots.device_s[start:stop], knots.session_s[start:stop])
-
-
-def _knots_of(clock: DeviceClock, segment: ClockSegment) -> Knots:
-    whole = Knots(clock.knot_frame, clock.knot_device_s, clock.knot_session_s)
-    return _cut(whole, segment.first_knot, segment.stop_knot)
-
-
-def _held_out(pairs: Pairs, starts: NDArray[np.intp], params: ClockParams) -> HeldOut:
-    """The error at pulses that a second fit, made without them, is asked for."""
-    size = 8 if len(pairs) >= 400 else 1
-    out = (np.arange(len(pairs)) // size) % _LEFT_OUT == _LEFT_OUT - 1
-    errors = []
-    slope: float | None = None
-    for start, stop in zip(starts, np.r_[starts[1:], len(pairs)], strict=True):
-        part, left = pairs.take(slice(int(start), int(stop))), out[start:stop]
-        if (~left).sum() < LEAST_PAIRS or not left.any():
-            continue
-        knots = make_knots(part.take(~left), float(part.device_s[0]), params.knot_s, slope)
-        if len(knots) > 2:
-            slope = drift_ppm(knots) * 1e-6
-        asked = part.take(left)
-        errors.append(np.abs(asked.session_s - map_times(asked.device_s, knots)))
-    every = np.concatenate(errors) if errors else np.empty(0)
-    if len(every) == 0:
-        return HeldOut(n_pulses=0, p50_s=np.nan, p99_s=np.nan, max_s=np.nan)
-    p50_s, p99_s = np.percentile(every, [50, 99])
-    return HeldOut(
-        n_pulses=len(every), p50_s=float(p50_s), p99_s=float(p99_s), max_s=float(every.max())
-    )
-
-
-def _count(
-    clock: DeviceClock,
-    device_s: Floats,
-    frame: Counts,
-    pulses_s: Floats,
-    notes: tuple[str, ...],
-) -> DeviceClock:
-    """How many events lack a pulse, and pulses an event, where the other side was there at all."""
-    matched = np.isin(frame, clock.matched_frame)
-    alone_s = np.full(len(frame), np.nan)
-    first = np.array([s.first_frame for s in clock.segments])
-    owner = np.clip(np.searchsorted(first, frame, side="right") - 1, 0, len(first) - 1)
-    for number, segment in enumerate(clock.segments):
-        mine = (owner == number) & ~matched
-        if mine.any():
-            alone_s[mine] = map_times(device_s[mine], _knots_of(clock, segment))
-    clock = replace(clock, segments=_close_ends(clock.segments, owner, frame, alone_s, pulses_s))
-    alone_s = alone_s[~matched]
-    used_s = clock.matched_session_s - clock.params.resolution_s / 2
-    pulses_left = pulses_s[~np.isin(pulses_s, used_s)] if clock.params.resolution_s == 0 else None
-    n_extra = (
-        _near_any(pulses_left, clock.matched_session_s)
-        if pulses_left is not None
-        else max(0, int(np.sum((pulses_s >= used_s[0] - 1e-6) & (pulses_s <= used_s[-1] + 1e-6)))
-                 - clock.n_matched)
-    )  # fmt: skip
-    return replace(
-        clock,
-        n_events=len(device_s),
-        n_pulses=len(pulses_s),
-        lost=_near_any(alone_s, pulses_s),
-        extra=n_extra,
-        notes=(*clock.notes, *notes),
-    )
-
-
-def _close_ends(
-    segments: tuple[ClockSegment, ...],
-    owner: NDArray[np.intp],
-    frame: Counts,
-    alone_s: Floats,
-    pulses_s: Floats,
-) -> tuple[ClockSegment, ...]:
-    """Segments beyond whose ends two events or more looked for their pulses in vain are closed.
-
-    Parameters
-    ----------
-    alone_s : (n_events,) session time of events without a pulse; NaN for the others
-    """
-    closed = []
-    for number, segment in enumerate(segments):
-        mine = (owner == number) & np.isfinite(alone_s)
-        before = alone_s[mine & (frame < segment.first_frame)]
-        after = alone_s[mine & (frame > segment.last_frame)]
-        closed.append(
-            replace(
-                segment,
-                open_before=_near_any(before, pulses_s) < _IN_VAIN,
-                open_after=_near_any(after, pulses_s) < _IN_VAIN,
-            )
-        )
-    return tuple(closed)
-
-
-def _near_any(time_s: Floats, others_s: Floats) -> int:
-    """How many times lie inside the others, silences of the others left out."""
-    inside = time_s[(time_s >= others_s[0]) & (time_s <= others_s[-1])]
-    if len(inside) == 0:
-        return 0
-    at = np.clip(np.searchsorted(others_s, inside), 1, len(others_s) - 1)
-    silent_s = max(_SILENCE_S, 5 * typical_period(others_s))
-    return int(np.sum(others_s[at] - others_s[at - 1] <= silent_s))
-
-
-def _refuse_bad(clock: DeviceClock) -> None:
-    """Refuse what is not good enough, with every reason at once."""
-    params, reasons = clock.params, []
-    share = clock.n_matched / max(1, clock.n_matched + clock.lost)
-    if share < params.least_matched:
-        reasons.append(
-            f"only {share:.0%} of the device's events found their pulse ({params.least_matched:.0%} "
-            "are asked for)"
-        )
-    # Held-out pulses carry the coarseness of their stamps. Counted frames get little on top of that:
-    # where frames are missing the count lies, and coarse stamps hide it.
-    share_of_limit = _COUNTED_SHARE if clock.is_coarse_count else 1.0
-    limit_s = params.largest_error_s * share_of_limit + params.resolution_s / 2
-    if abs(clock.drift_ppm) > params.largest_drift_ppm:
-        reasons.append(
-            f"the clocks run apart by {clock.drift_ppm:,.0f} ppm (the limit is "
-            f"{params.largest_drift_ppm:g})"
-        )
-    if not clock.held_out.p99_s <= limit_s:
-        reasons.append(
-            f"pulses held out of the fit are missed by {clock.held_out.p99_s * 1000:.3g} ms "
-            f"(99th percentile; the limit is {limit_s * 1000:.3g} ms)"
-        )
-    for segment in clock.segments:
-        knots = _knots_of(clock, segment)
-        if np.any(np.diff(knots.session_s) <= 0) or np.any(np.diff(knots.device_s) <= 0):
-            reasons.append(f"the map runs backwards after frame {segment.first_frame}")
-            break
-    if reasons:
-        raise Unavailable(
-            "; ".join(reasons),
-            where="clock",
-            remedy="check that the line and the device belong together; the limits are parameters",
-        )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.clock.knots import Knots, map_times
+from wakeful.clock.matches import rising
 from wakeful.model.clock import ClockSegment, DeviceClock, FrameFlag, FrameTimes
 from wakeful.model.errors import BadParameters, Unavailable
 
@@ -15,6 +16,8 @@ _SMALL_STEP_S = 0.004
 """Steps of less than this can be anywhere between two pulses and do no harm."""
 _BY_CHANCE = 3
 """Matches next to a step of unknown place that are not trusted with the frames around them."""
+_OFF_SHARE = 0.6
+"""Share of the largest error by which neighbouring pulses may lie off the map together."""
 _OVERLAP_S = 0.010
 """What two segments may overlap by through the scatter of their pulses."""
 
@@ -63,34 +66,30 @@ def time_frames(clock: DeviceClock, frames_s: Floats) -> FrameTimes:
     )
 
 
-def check_times(time_s: Floats, largest_jump_s: float = 1.0) -> FrameTimes:
+def check_times(time_s: Floats) -> FrameTimes:
     """Frames that carry session time already (.nvt): taken as they are, where they can be true.
 
-    A frame that comes at or before the one before it, as a duplicated or damaged record does, has
-    no time of its own: it keeps that of the frame before where the two are equal, and has none where
-    it steps back.
+    Times that step back or jump ahead of those that follow are damaged: as few frames as possible
+    lose their time so that the others rise. A record that was written twice keeps its time.
+
+    Parameters
+    ----------
+    time_s : (n_frames,) session time as stamped
     """
     time_s = np.asarray(time_s, np.float64)
-    start_s = time_s.copy()
-    flag = np.full(len(time_s), FrameFlag.MEASURED, np.int8)
-    known = np.isfinite(time_s)
-    highest = np.maximum.accumulate(np.where(known, time_s, -np.inf))
-    # A single stamp far ahead must not rob all that follow of theirs.
-    ahead = np.zeros(len(time_s), np.bool_)
-    if len(time_s) > 2:
-        ahead[1:-1] = (time_s[1:-1] - time_s[:-2] > largest_jump_s) & (
-            time_s[2:] < time_s[1:-1]
-        )
-        highest = np.maximum.accumulate(np.where(known & ~ahead, time_s, -np.inf))
-    bad = ~known | ahead | (time_s < highest)
-    start_s[bad] = np.nan
-    flag[bad] = FrameFlag.TOO_FAR
-    return FrameTimes(start_s=start_s, flag=flag, source="stamped by the acquisition")
+    known = np.flatnonzero(np.isfinite(time_s))
+    rank = np.empty(len(known), np.int64)
+    rank[np.argsort(time_s[known], kind="stable")] = np.arange(len(known))
+    good = known[rising(rank)]
+    start_s = np.full(len(time_s), np.nan)
+    start_s[good] = time_s[good]
+    flag = np.where(np.isfinite(start_s), FrameFlag.MEASURED, FrameFlag.DAMAGED)
+    return FrameTimes(
+        start_s=start_s, flag=flag.astype(np.int8), source="stamped by the acquisition"
+    )
 
 
-def _bounds(
-    clock: DeviceClock, frames_s: Floats, flag: NDArray[np.int8]
-) -> list[tuple[int, int]]:
+def _bounds(clock: DeviceClock, frames_s: Floats, flag: NDArray[np.int8]) -> list[tuple[int, int]]:
     """Frames of each segment, start included and stop excluded; doubtful ones belong to none."""
     begins, stops = [0], []
     for before, after in zip(clock.segments, clock.segments[1:], strict=False):
@@ -112,11 +111,14 @@ def _bounds(
 
 def _doubt(clock: DeviceClock, flag: NDArray[np.int8]) -> None:
     """Where pulses lie off the map together, something happened that no step explains."""
-    n_side = 5 if clock.params.resolution_s == 0 else 15
+    is_coarse = clock.params.resolution_s > 0
+    n_side = 20 if is_coarse else 5
     if clock.n_matched < n_side:
         return
     windows = np.lib.stride_tricks.sliding_window_view(clock.residual_s, n_side)
-    off = np.abs(np.median(windows, axis=1)) > clock.params.largest_error_s / 2
+    # Coarse stamps are evenly spread, where a mean tells more than a median.
+    level_s = windows.mean(axis=1) if is_coarse else np.median(windows, axis=1)
+    off = np.abs(level_s) > _OFF_SHARE * clock.params.largest_error_s
     for at in np.flatnonzero(off):
         first, last = clock.matched_frame[at], clock.matched_frame[at + n_side - 1]
         flag[first : last + 1] = FrameFlag.AT_STEP
@@ -125,10 +127,10 @@ def _doubt(clock: DeviceClock, flag: NDArray[np.int8]) -> None:
 def _without_chance(
     clock: DeviceClock, before: ClockSegment, after: ClockSegment
 ) -> tuple[int, int]:
-    """Frames between which nothing is sure: an event next to a step may have met a pulse by chance."""
+    """Frames between which nothing is sure: events next to a step may meet pulses by chance."""
     frames = clock.matched_frame
-    low = np.searchsorted(frames, before.last_frame) - _BY_CHANCE
-    high = np.searchsorted(frames, after.first_frame) + _BY_CHANCE
+    low = int(np.searchsorted(frames, before.last_frame)) - _BY_CHANCE
+    high = int(np.searchsorted(frames, after.first_frame)) + _BY_CHANCE
     return (
         max(before.first_frame, int(frames[max(0, low)])),
         min(after.last_frame, int(frames[min(len(frames) - 1, high)])),
@@ -165,9 +167,7 @@ def _time_segment(
     knots = Knots(clock.knot_frame[cut], clock.knot_device_s[cut], clock.knot_session_s[cut])
     times = frames_s[begin:stop]
     start_s[begin:stop] = map_times(times, knots)
-    low, high = np.searchsorted(
-        clock.matched_frame, [segment.first_frame, segment.last_frame + 1]
-    )
+    low, high = np.searchsorted(clock.matched_frame, [segment.first_frame, segment.last_frame + 1])
     pulses = clock.matched_device_s[low:high]
     at = np.searchsorted(pulses, times)
     left = pulses[np.maximum(at - 1, 0)]
@@ -183,15 +183,34 @@ def _time_segment(
         FrameFlag.TOO_FAR,
         kind,
     )
+    steady = _steady(times, pulses, params.largest_error_s / 2)
     longest_reach_s = 0.0 if clock.is_count else params.longest_reach_s
     for beyond, distance_s, is_open in (
         (times < pulses[0], pulses[0] - times, segment.open_before),
         (times > pulses[-1], times - pulses[-1], segment.open_after),
     ):
-        near = (distance_s <= longest_reach_s) & is_open
+        near = (distance_s <= longest_reach_s) & is_open & steady
         reached = np.where(near, FrameFlag.REACHED, FrameFlag.TOO_FAR)
         kind = np.where(beyond, reached, kind)
     flag[begin:stop] = kind.astype(np.int8)
+
+
+def _steady(times: Floats, pulses: Floats, odd_s: float) -> NDArray[np.bool_]:
+    """Frames between which and the pulses no interval is odd: it could be a step of the clock."""
+    steady = np.ones(len(times), np.bool_)
+    gap_s = np.diff(times)
+    if len(gap_s) == 0:
+        return steady
+    odd = np.flatnonzero(np.abs(gap_s - np.median(gap_s)) > odd_s)
+    inside = np.flatnonzero((times >= pulses[0]) & (times <= pulses[-1]))
+    if len(inside) == 0:
+        return steady
+    before, after = odd[odd < inside[0]], odd[odd >= inside[-1]]
+    if len(before):
+        steady[: before[-1] + 1] = False
+    if len(after):
+        steady[after[0] + 1 :] = False
+    return steady
 
 
 def _put_in_order(start_s: Floats) -> None:

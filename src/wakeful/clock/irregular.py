@@ -178,10 +178,8 @@ class _Search:
         return _Place(at, middle_s)
 
 
-def _sure_stretch(
-    trial: NDArray[np.int64], begin: int, first: int, last: int
-) -> tuple[int, int]:
-    """First and last event of a track without the ends where its finds are thin, and may be chance."""
+def _sure_stretch(trial: NDArray[np.int64], begin: int, first: int, last: int) -> tuple[int, int]:
+    """First and last event of a track without ends where finds are thin, and may be chance."""
     hits = np.convolve(trial[first - begin : last + 1 - begin] >= 0, np.ones(_THIN), "valid")
     dense = np.flatnonzero(hits >= _THIN_HITS)
     if len(dense) == 0:

@@ -82,7 +82,8 @@ def find_steps(pairs: Pairs, resolution_s: float) -> NDArray[np.intp]:
     windows = np.lib.stride_tricks.sliding_window_view(level_s, n_side)
     middle_s = np.median(windows, axis=1)
     jump_s = middle_s[n_side:] - middle_s[:-n_side]
-    hole_s = np.abs(pairs.device_s[n_side : n_side + len(jump_s)] - pairs.device_s[n_side - 1 :][: len(jump_s)])
+    last = pairs.device_s[n_side - 1 : n_side - 1 + len(jump_s)]
+    hole_s = np.abs(pairs.device_s[n_side : n_side + len(jump_s)] - last)
     least_s = max(LEAST_STEP_S, _STEP_SIGMAS * 1.2533 * scatter_s * np.sqrt(2 / n_side))
     above = np.abs(jump_s) > least_s + _WANDER * hole_s
     if not above.any():

@@ -1,10 +1,10 @@
 """Matching trains in which every interval is like the next: a pulse a frame, a pulse a second.
 
 Numbered, the trains differ by a lag, a whole number. It shows in what both share: the small jitter
-of the intervals, whose cross-correlation peaks at the true lag (the events' fingerprint); or, where
-there is none, in the ends of the trains, when the counts agree. A step of the device's clock or a
-new start changes the lag, so every stretch between irregularities is tested by itself. Where nothing
-decides, nothing is matched.
+of the intervals, whose cross-correlation peaks at the true lag; or, where there is none, in the
+ends of the trains, when the counts agree. A step of the device's clock or a new start changes the
+lag, so every stretch between irregularities is tested by itself. Where nothing decides, nothing is
+matched.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ STRETCH_PEAK = 4.0
 _NEIGHBOURHOOD = 40_000
 """Lags looked at around a known one (22 minutes at 30 frames/s) before all are."""
 _LARGEST_TRAIN = 60_000_000
+_WEAK = (
+    "nothing but the counts tells one pulse from the next: a pulse lost at one end and a frame at "
+    "the other would move all times by one period unseen"
+)
 _MOST_SEARCHES = 400
 _MOST_FULL_SEARCHES = 6
 
@@ -163,7 +167,8 @@ def _stretches(device: Train) -> NDArray[np.int64]:
     irregular = np.diff(device.run) != 0
     if not device.is_counted:
         irregular |= np.diff(device.number) != 1
-    return np.r_[0, np.cumsum(irregular)].astype(np.int64)
+    numbers: NDArray[np.int64] = np.r_[0, np.cumsum(irregular)].astype(np.int64)
+    return numbers
 
 
 def _lags_of_stretches(
@@ -176,7 +181,7 @@ def _lags_of_stretches(
     own = of_device.at(device.number)
     found = np.full(len(starts), np.nan)
     hopeless = np.zeros(len(starts), np.bool_)
-    strength = _test(device, own, of_pulses, starts, length, lag, found, 0.0)
+    strength = _test(device, own, of_pulses, starts, lag, found, 0.0)
     searches = full = 0
     while searches < _MOST_SEARCHES:
         open_ = np.isnan(found) & ~hopeless & (length >= LEAST_STRETCH)
@@ -191,7 +196,9 @@ def _lags_of_stretches(
         )
         neighbour = _nearest_lag(found, target, lag)
         middle = part.first + neighbour
-        window = _cut(of_pulses, middle - _NEIGHBOURHOOD, middle + len(part.values) + _NEIGHBOURHOOD)
+        window = _cut(
+            of_pulses, middle - _NEIGHBOURHOOD, middle + len(part.values) + _NEIGHBOURHOOD
+        )
         searches += 1
         new = _search(part, window, None, least=6.0) if window is not None else None
         if new is None and full < _MOST_FULL_SEARCHES and length[target] >= 300:
@@ -201,7 +208,7 @@ def _lags_of_stretches(
             hopeless[target] = True
             continue
         before = int(np.isnan(found).sum())
-        _test(device, own, of_pulses, starts, length, new, found, strength)
+        _test(device, own, of_pulses, starts, new, found, strength)
         if int(np.isnan(found).sum()) == before:
             hopeless[target] = True
     _inherit(found, length)
@@ -247,7 +254,6 @@ def _test(
     own: NDArray[np.float32],
     of_pulses: _Print,
     starts: NDArray[np.intp],
-    length: NDArray[np.intp],
     lag: int,
     found: NDArray[np.float64],
     strength: float,
@@ -291,14 +297,9 @@ def _by_ends(device: Train, pulses: Train, params: ClockParams, period_s: float)
     """Match by counts: the same number of periods between the first and the last of each run."""
     ours, theirs = device.run_spans(), pulses.run_spans()
     spans = [stop - start for start, stop in ours], [stop - start for start, stop in theirs]
-    weak = (
-        "nothing but the counts tells one pulse from the next: a pulse lost at one end and a frame "
-        "at the other would move all times by one period unseen",
-    )
+    weak = (_WEAK,)
     if spans[0] == spans[1]:
-        lag_of_run = np.array(
-            [g[0] - k[0] for k, g in zip(ours, theirs, strict=True)], np.float64
-        )
+        lag_of_run = np.array([g[0] - k[0] for k, g in zip(ours, theirs, strict=True)], np.float64)
         runs = np.unique(device.run, return_inverse=True)[1]
         return _pair(device, pulses, lag_of_run[runs], "counts", weak)
     if pulses.n_numbers == device.n_numbers and len(theirs) == 1:

@@ -88,18 +88,20 @@ def is_regular(time_s: Floats, period_s: float) -> bool:
     return bool(np.mean(near) >= REGULAR_SHARE)
 
 
-def number_by_phase(time_s: Floats, period_s: float) -> Train:
+def number_by_phase(time_s: Floats, period_s: float, *, has_strays: bool) -> Train:
     """Number events by their times, leaving out those that are off the beat.
 
     Parameters
     ----------
     time_s : (n,) in the order in which they were noted; a step of the clock begins a new run
     period_s : about right (a fit follows it)
+    has_strays : whether events between the beats are strays, as on a line of pulses; a camera has
+        none: there they mean that its clock was set back by nearly a whole beat
     """
     seed = _seed(time_s, period_s)
     number = np.zeros(len(time_s), np.int64)
     run = np.full(len(time_s), -1, np.int64)
-    _number(time_s, period_s, seed, number, run)
+    _number(time_s, period_s, seed, has_strays, number, run)
     kept = np.flatnonzero(run >= 0)
     train = Train(kept.astype(np.int64), number[kept], run[kept], time_s[kept])
     return _renumber_after_pauses(train) if len(kept) else train
@@ -148,7 +150,7 @@ def _seed(time_s: Floats, period_s: float) -> int:
 
 @njit(cache=True, nogil=True)
 def _number(
-    time_s: Floats, period_s: float, seed: int, number: Counts, run: Counts
+    time_s: Floats, period_s: float, seed: int, has_strays: bool, number: Counts, run: Counts
 ) -> None:  # pragma: no cover - compiled
     """Walk along the beat. `run` stays -1 where an event is left out."""
     n_events = time_s.size
@@ -192,6 +194,8 @@ def _number(
             streak = 0
             i += 1
             continue
+        if n == 0 and not has_strays:
+            back = True
         beats = (t - before) / period_s
         if n != 0 or abs(off) >= ON_PHASE:
             if abs(beats - np.rint(beats)) < _REGULAR_WITHIN and 0.5 < beats < 3.5:

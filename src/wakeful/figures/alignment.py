@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,6 +18,7 @@ Floats = NDArray[np.float64]
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#7B4B94"
 """Told apart with any of the three dichromacies (after Okabe & Ito 2008)."""
 _BINS = 300
+_LEGEND: dict[str, Any] = {"frameon": True, "facecolor": "white", "edgecolor": "none"}
 _POINTS = 4000
 """Residuals up to this many are drawn one by one."""
 
@@ -28,13 +32,13 @@ def draw_alignment(clock: DeviceClock, frames: FrameTimes, title: str) -> Figure
     """
     with style.house_style():
         figure, (residuals, drift, missing) = style.stack_axes(
-            [(5.0, 30.0), (8.0, 24.0), (8.0, 20.0)], 12.0
+            [(4.0, 30.0), (8.0, 24.0), (8.0, 20.0)], 8.0
         )
         style.write_title(figure, title)
         scale, unit = _time_unit(clock.matched_session_s[-1])
         _draw_residuals(residuals, clock, scale)
         _draw_drift(drift, clock, scale)
-        _draw_frames(missing, clock, frames, scale)
+        _draw_frames(missing, frames, scale)
         known = frames.start_s[np.isfinite(frames.start_s)]
         low = min(0.0, float(known[0])) if len(known) else 0.0
         high = float(max(clock.matched_session_s[-1], known[-1] if len(known) else 0.0))
@@ -83,9 +87,10 @@ def _draw_residuals(axes: Axes, clock: DeviceClock, scale: float) -> None:
                 spaced(at), spaced(lower), spaced(upper), color=BLUE, alpha=alpha, lw=0, label=label
             )
         axes.plot(spaced(at), spaced(middle), color=style.INK, lw=0.6, label="median")
-        axes.legend(loc="upper left", ncols=3, borderaxespad=0.2, handlelength=1.4)
-    most = float(np.abs(off_ms).max()) or 1.0
-    axes.set_ylim(-1.45 * most, 1.45 * most)
+        axes.legend(loc="upper left", ncols=3, borderaxespad=0.2, handlelength=1.4, **_LEGEND)
+    # The few that lie far off are in the note; drawn whole they would hide all others.
+    most = max(4 * float(np.percentile(np.abs(off_ms), 99)), 1e-3)
+    axes.set_ylim(-most, most)
     axes.axhline(0, color=style.FAINT, lw=0.4, zorder=0)
     axes.set_ylabel("pulse − map (ms)")
     held = clock.held_out
@@ -97,7 +102,7 @@ def _draw_residuals(axes: Axes, clock: DeviceClock, scale: float) -> None:
     frame.label_right(axes, f"{clock.n_matched:,}\npulses")
 
 
-def _break_at_holes(at: Floats, step: float):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _break_at_holes(at: Floats, step: float) -> Callable[[Floats], Floats]:
     """A function that puts a NaN wherever neighbouring bins are empty."""
     holes = np.flatnonzero(np.diff(at) > 1.5 * step) + 1
     return lambda values: np.insert(values.astype(np.float64), holes, np.nan)
@@ -114,9 +119,7 @@ def _draw_drift(axes: Axes, clock: DeviceClock, scale: float) -> None:
         if len(device_s) < 2:
             continue
         ppm = (np.diff(session_s) / np.diff(device_s) - 1) * 1e6
-        axes.step(
-            session_s / scale, np.r_[ppm, ppm[-1]], where="post", color=ORANGE, lw=0.9
-        )
+        axes.step(session_s / scale, np.r_[ppm, ppm[-1]], where="post", color=ORANGE, lw=0.9)
         rates.append(ppm)
     axes.set_ylabel("drift (ppm)")
     if rates:
@@ -126,14 +129,15 @@ def _draw_drift(axes: Axes, clock: DeviceClock, scale: float) -> None:
         axes.set_ylim(low - margin, high + margin)
     n_steps = len(clock.segments) - 1
     steps = ", ".join(f"{s.step_s:+,.3g} s" for s in clock.segments[1:5])
-    note = "no steps" if n_steps == 0 else f"{n_steps} steps of the device's clock: {steps}"
+    count = "1 step" if n_steps == 1 else f"{n_steps} steps"
+    note = "no steps" if n_steps == 0 else f"{count} of the device's clock: {steps}"
     if n_steps > 4:
         note += ", ..."
     frame.title_panel(axes, "Session time gained on device time", note)
     frame.label_right(axes, f"mean\n{clock.drift_ppm:+.1f} ppm")
 
 
-def _draw_frames(axes: Axes, clock: DeviceClock, frames: FrameTimes, scale: float) -> None:
+def _draw_frames(axes: Axes, frames: FrameTimes, scale: float) -> None:
     time_s = frames.start_s
     known = np.isfinite(time_s)
     if known.sum() < 3:
@@ -155,13 +159,11 @@ def _draw_frames(axes: Axes, clock: DeviceClock, frames: FrameTimes, scale: floa
         (dropped, GREEN, f"missing from the video ({int(lost[short].sum()):,})"),
         (untimed.astype(np.float64), PURPLE, f"without a time ({int((~known).sum()):,})"),
     ):
-        axes.bar(
-            edges[:-1] / scale, counts, wide, bottom, align="edge", color=colour, label=label
-        )
+        axes.bar(edges[:-1] / scale, counts, wide, bottom, align="edge", color=colour, label=label)
         bottom += counts
     axes.set_ylim(0, max(1.0, 1.5 * float(bottom.max())))
     axes.set_ylabel("frames")
-    axes.legend(loc="upper left", ncols=2, borderaxespad=0.2, handlelength=1.0)
+    axes.legend(loc="upper left", ncols=2, borderaxespad=0.2, handlelength=1.0, **_LEGEND)
     share = frames.n_timed / max(1, frames.n_rows)
     bridged = frames.count(FrameFlag.BRIDGED)
     note = f"{frames.n_timed:,} of {frames.n_rows:,} frames have a time ({100 * share:.2f} %)"

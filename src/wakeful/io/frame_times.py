@@ -2,8 +2,8 @@
 
 CSV or text (one column of times, or several with one that is named or rises), or .npy. Seconds,
 milliseconds, microseconds, nanoseconds, Unix times and ISO dates are understood. The unit is taken
-from the column's name where it says one, else from the numbers where only one unit makes a camera of
-them; else it is asked for, never guessed.
+from the column's name where it says one, else from the numbers where only one unit makes a camera
+of them; else it is asked for, never guessed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ UNITS: dict[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 SLOWEST_HZ, FASTEST_HZ = 4.0, 500.0
 """Frame rates of cameras that watch animals: what a unit must make of the numbers."""
 _TIME_NAME = re.compile(r"time|stamp|^t$|^ts$", re.IGNORECASE)
-_COUNTER_NAME = re.compile(r"counter|frame.?(id|number|num|no|index|count)|^frame$|^id$", re.I)
+_COUNTER_NAME = re.compile(
+    r"counter|frame.?(id|number|num|no|index|count)|^frame$|^id$", re.IGNORECASE
+)
 _UNIT_NAME = re.compile(r"(?:^|[\W_])(ns|us|µs|ms|s|sec|seconds|nanoseconds|microseconds|"
                         r"milliseconds)(?:$|[\W_])", re.IGNORECASE)  # fmt: skip
 _UNIT_WORDS: dict[str, Unit] = {
@@ -200,7 +202,7 @@ def _choose(path: Path, columns: Columns, wanted: str | None) -> str:
     if len(likely) == 1:
         return likely[0]
     raise BadRecording(
-        "several columns could hold the times" if len(likely) else "no column is called a time",
+        "several columns could hold the times" if likely else "no column is called a time",
         where=str(path),
         remedy=f"say which it is: {', '.join(likely or columns)}",
     )
@@ -219,9 +221,11 @@ def _numbers(
                 where=str(path),
                 remedy="give times as numbers",
             )
-        values = cells.astype(np.int64 if cells.dtype.kind in "iu" else np.float64)
-        _check_finite(path, name, values)
-        return values, False
+        if cells.dtype.kind in "iu":
+            return cells.astype(np.int64), False
+        stamps = cells.astype(np.float64)
+        _check_finite(path, name, stamps)
+        return stamps, False
     if cells and _iso(cells[0]) is not None and not _is_number(cells[0]):
         moments = [_iso(cell) for cell in cells]
         _report(path, name, [i for i, moment in enumerate(moments) if moment is None])
@@ -233,9 +237,7 @@ def _numbers(
     _report(path, name, [i for i, cell in enumerate(cells) if not _is_number(cell)])
     if all(re.fullmatch(r"[+-]?\d{1,18}", cell) for cell in cells):
         return np.array([int(cell) for cell in cells], np.int64), False
-    values = np.array(cells, np.float64)
-    _check_finite(path, name, values)
-    return values, False
+    return np.array([float(cell) for cell in cells], np.float64), False
 
 
 def _is_number(cell: str) -> bool:
@@ -245,7 +247,7 @@ def _is_number(cell: str) -> bool:
         return False
 
 
-def _check_finite(path: Path, name: str, values: NDArray[np.int64] | Floats) -> None:
+def _check_finite(path: Path, name: str, values: Floats) -> None:
     _report(path, name, np.flatnonzero(~np.isfinite(values)).tolist())
 
 

@@ -126,7 +126,8 @@ class DeviceClock:
     @property
     def is_count(self) -> bool:
         """Whether the device had no times and its frames were only counted: then nothing is known
-        beyond the pulses, where frames may be missing."""
+        beyond the pulses, where frames may be missing.
+        """
         frame, time_s = self.matched_frame, self.matched_device_s
         if self.n_matched < 3 or frame[-1] == frame[0]:
             return False
@@ -164,6 +165,8 @@ class FrameFlag(IntEnum):
     """No time: too far from any pulse."""
     AT_STEP = 4
     """No time: the device's clock jumped, or frames are missing, and nothing says where."""
+    DAMAGED = 5
+    """No time: its own stamp can't be true."""
 
     @property
     def reason(self) -> str:
@@ -177,6 +180,7 @@ _REASONS = {
     FrameFlag.REACHED: "just beyond the pulses",
     FrameFlag.TOO_FAR: "no time: too far from any pulse",
     FrameFlag.AT_STEP: "no time: clock jumped or frames are missing at an unknown place",
+    FrameFlag.DAMAGED: "no time: its stamp steps back or jumps ahead",
 }
 
 

@@ -142,8 +142,11 @@ def find_start(
         if min(abs(told - reading) for reading in readings) < _SAME_START:
             return told, ()
         return told, (
-            f"wakeful.toml says that {name} began at {told:%F %T} UTC, its files say "
-            f"{local:%F %T}{'' if description.start_is_local else ' UTC'}; wakeful.toml is followed",
+            (
+                f"wakeful.toml says that {name} began at {told:%F %T} UTC, its files say "
+                f"{local:%F %T}{'' if description.start_is_local else ' UTC'}; "
+                "wakeful.toml is followed"
+            ),
         )
     if not description.start_is_local:
         return description.start_utc, ()
@@ -156,8 +159,11 @@ def find_start(
     else:
         doubt = f"did not exist, {shown:%H:%M %Z} is used"
     return start_utc, (
-        f"the clocks changed in {zone} when the recording began: {local:%H:%M} {doubt}; if it was "
-        f'the other, write "{name}" = "{other.isoformat()}" under [lab.starts] in wakeful.toml',
+        (
+            f"the clocks changed in {zone} when the recording began: {local:%H:%M} {doubt}; if it "
+            f'was the other, write "{name}" = "{other.isoformat()}" under [lab.starts] in '
+            "wakeful.toml"
+        ),
     )
 
 

@@ -253,7 +253,7 @@ def _see(
     seen = inside & (frame_s[at] - true_s < lit_s)
     at, true_s = at[seen], true_s[seen]
     if plan.source is PulseSource.LED:
-        at, first = np.unique(at, return_index=True)
+        at = np.unique(at)
         return at.astype(np.int64), stamp_s[at]
     # The camera's clock ran on from the frame, at the oscillator's rate.
     back_s = _to_camera(plan, frame_s[at]) - _to_camera(plan, true_s)
@@ -272,8 +272,10 @@ def _note(plan: CameraPlan, true_s: Floats, rng: np.random.Generator) -> Floats:
     kept_s = kept_s + rng.normal(0, plan.pulse_noise_s, len(kept_s))
     n_extra = round(plan.extra_share * len(kept_s))
     stray = [rng.uniform(0, plan.duration_s, n_extra)]
-    for _ in range(plan.n_bursts):
-        stray.append(rng.uniform(0, plan.duration_s - 0.05) + np.sort(rng.uniform(0, 0.05, 30)))
+    stray += [
+        rng.uniform(0, plan.duration_s - 0.05) + np.sort(rng.uniform(0, 0.05, 30))
+        for _ in range(plan.n_bursts)
+    ]
     pulses_s = np.sort(np.concatenate([kept_s, *stray]))
     for gap in plan.gaps:
         pulses_s = pulses_s[(pulses_s < gap.start_s) | (pulses_s >= gap.stop_s)]
