@@ -29,7 +29,7 @@ class Aligned:
 
 
 def align(plan: CameraPlan, knows: str = "stamps") -> Aligned:
-    """Align a simulated camera by its stamps, by its counter too, or by frames that were counted."""
+    """Align a simulated camera by its stamps, its counter too, or frames that were counted."""
     camera = simulate_camera(plan)
     times = camera.counted_s if knows == "counted" else camera.stamp_s
     events = times[camera.event_frame] if knows == "counted" else camera.event_s

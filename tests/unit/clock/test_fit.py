@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -109,7 +110,7 @@ def test_what_is_final_stays_to_the_last_bit_when_more_arrives(source):
     params = ClockParams(resolution_s=1 / 30 if source is PulseSource.LED else 0.0)
     cuts_s = [0.0, 1200.0, 1800.0, 2400.0]
     clock, earlier = None, None
-    for low_s, high_s in zip(cuts_s, cuts_s[1:], strict=False):
+    for low_s, high_s in itertools.pairwise(cuts_s):
         seen_s = camera.frame_s[camera.event_frame]
         events = (seen_s >= low_s) & (seen_s < high_s)
         pulses = (camera.pulses_s >= low_s) & (camera.pulses_s < high_s)
