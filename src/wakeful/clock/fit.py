@@ -295,7 +295,7 @@ def _segment_starts(
 ) -> NDArray[np.intp]:
     """First pair of each segment; before the last final knot they are as they were."""
     if before is None:
-        return np.r_[0, find_steps(pairs, params.resolution_s)].astype(np.intp)
+        return np.asarray(np.r_[0, find_steps(pairs, params.resolution_s)], np.intp)
     known = np.searchsorted(pairs.frame, [s.first_frame for s in before.segments])
     tail = int(np.searchsorted(pairs.frame, before.frozen_until_frame))
     tail = max(tail, int(known[-1]))

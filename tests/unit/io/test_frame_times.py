@@ -73,12 +73,8 @@ def test_rows_that_are_merely_numbered_are_no_counter(tmp_path):
 def test_dates_are_read(tmp_path, end):
     begin = datetime(2026, 5, 1, 23, 59, 59, tzinfo=UTC)
     path = tmp_path / "frames.txt"
-    path.write_text(
-        "\n".join(
-            f"{(begin + timedelta(seconds=float(t))).replace(tzinfo=None).isoformat(timespec='microseconds')}123{end}"
-            for t in TIMES_S
-        )
-    )
+    moments = [(begin + timedelta(seconds=float(t))).replace(tzinfo=None) for t in TIMES_S]
+    path.write_text("\n".join(f"{m.isoformat(timespec='microseconds')}123{end}" for m in moments))
     read = read_frame_times(path)
     assert read.unit == "iso"
     np.testing.assert_allclose(read.device_s, TIMES_S - TIMES_S[0], atol=2e-6)
