@@ -3,7 +3,7 @@
 >>> from wakeful.simulate import CameraPlan, simulate_camera
 >>> camera = simulate_camera(CameraPlan(seed=1, duration_s=60.0, dropped_runs=(5,)))
 >>> len(camera.frame_s), len(camera.pulses_s)
-(1495, 1500)
+(1795, 1800)
 
 The camera's oscillator makes frames and time stamps; it runs `drift_ppm` slow against the
 acquisition's, and wanders slowly with temperature. The truth is the session time of the start

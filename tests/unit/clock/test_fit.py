@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from wakeful.clock.edges import rising_edges
 from wakeful.clock.knots import Pairs, find_steps
 from wakeful.clock.matches import rising
 from wakeful.clock.trains import number_by_counter, number_by_phase
+from wakeful.io.codec import read_value, write_value
 from wakeful.model.clock import ClockParams, FrameFlag
 from wakeful.model.errors import BadParameters, Unavailable
 from wakeful.model.events import EventSeries
@@ -219,3 +220,16 @@ def test_a_step_is_placed_at_its_pair():
     session_s[60] += 0.5  # one outlier is no step
     pairs = Pairs(np.arange(400), device_s, session_s)
     assert find_steps(pairs, 0.0).tolist() == [157]
+
+
+def test_a_clock_and_its_frames_are_stored_and_read_back(tmp_path):
+    pulses_s = random_pulses()
+    device_s = pulses_s.copy()
+    device_s[150:] -= 3.0
+    clock = fit_clock(device_s, pulses_s)
+    frames = time_frames(clock, device_s)
+    for name, value in (("clock", clock), ("frames", frames)):
+        back = read_value(tmp_path, write_value(tmp_path, name, value), type(value))
+        for f in fields(value):
+            assert np.array_equal(getattr(back, f.name), getattr(value, f.name))
+    assert len(clock.segments) == 2
