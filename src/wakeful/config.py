@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from wakeful.model.errors import BadConfig, NoLibrary
 from wakeful.model.subject import LightSchedule
@@ -28,6 +36,11 @@ class Lab(_Section):
     mains_hz: Literal[50, 60] = Field(50, description="Frequency of the mains, Hz")
     lights_on: time | None = Field(None, description="Local time; zeitgeber time 0")
     lights_off: time | None = Field(None, description="Local time")
+    starts: dict[str, AwareDatetime] = Field(
+        default_factory=dict,
+        description="When recordings began, where their files don't say or can't: name of the "
+        'recording\'s folder or file = time with UTC offset, e.g. "2026-10-25T02:30:00+01:00"',
+    )
 
     @field_validator("time_zone")
     @classmethod

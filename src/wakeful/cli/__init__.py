@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from wakeful.cli.alignment import align
 from wakeful.cli.demonstration import demo, simulate
 from wakeful.cli.export import export_app
 from wakeful.cli.inspect import inspect
@@ -58,6 +59,7 @@ for command in (
     backup,
     mirror,
     inspect,
+    align,
     steps,
     verify,
     explain,

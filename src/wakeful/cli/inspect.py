@@ -289,14 +289,14 @@ def _print_gaps(finding: StreamFinding, show_all: bool) -> None:
 
 
 def _print_account(account: Accounting) -> None:
-    scale, unit, digits = (1.0, "s", 3) if account.length_s < 3600 else (3600.0, "h", 4)
-    length, gap, apart = (
-        round(seconds / scale, digits)
-        for seconds in (account.length_s, account.gap_s, account.quarantined_s)
-    )
-    # What is shown adds up to the last digit.
-    parts = (f"{value:,.{digits}f} {unit}" for value in (length - gap - apart, gap, apart, length))
-    _say("accounted for: {} recorded + {} gaps + {} quarantined = {}".format(*parts))
+    """Rounded so that what is shown adds up to the last digit."""
+    if account.length_s < 3600:
+        parts_ms = account.rounded(1000)
+        shown = [f"{part / 1000:,.3f} s" for part in (*parts_ms[:3], sum(parts_ms))]
+    else:
+        parts_s = account.rounded(1)
+        shown = [_hours(part) for part in (*parts_s[:3], sum(parts_s))]
+    _say("accounted for: {} recorded + {} gaps + {} quarantined = {}".format(*shown))
 
 
 def _print_days(finding: StreamFinding, found: Inspection) -> None:
@@ -304,21 +304,18 @@ def _print_days(finding: StreamFinding, found: Inspection) -> None:
     rows = [
         (
             d.day.date.isoformat() if known else f"day {d.day.number + 1}",
-            *(
-                f"{seconds / 3600:,.3f}"
-                for seconds in (
-                    d.account.recorded_s,
-                    d.account.gap_s,
-                    d.account.quarantined_s,
-                    d.account.outside_s,
-                    d.account.length_s,
-                )
-            ),
+            *(_hours(part) for part in d.account.rounded(1)),
+            _hours(sum(d.account.rounded(1))),
         )
         for d in finding.days
     ]
-    heads = ("local day, h" if known else "24 h each", "recorded", "gaps", "quarantined", "outside")
+    heads = ("local day" if known else "24 h each", "recorded", "gaps", "quarantined", "outside")
     print_table((*heads, "all"), rows, right=5)
+
+
+def _hours(seconds: int) -> str:
+    """Hours, minutes and seconds, as a clock shows them."""
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def _length(seconds: float) -> str:

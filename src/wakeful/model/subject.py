@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -134,18 +134,42 @@ class Session:
                 for i in range(n_days)
             )
         zone = ZoneInfo(self.time_zone)
-        first = self.start_utc.astimezone(zone).date()
+        date_ = self.start_utc.astimezone(zone).date()
+        start_s = (first_instant(date_, zone) - self.start_utc).total_seconds()
         days: list[Day] = []
         while True:
-            number = len(days)
-            midnight = [
-                datetime.combine(first + timedelta(days=number + i), time(), tzinfo=zone)
-                for i in (0, 1)
-            ]
-            # Subtraction within one zone ignores changes of the clocks: go through UTC.
-            start_s, stop_s = (
-                (m.astimezone(ZoneInfo("UTC")) - self.start_utc).total_seconds() for m in midnight
-            )
-            if days and start_s >= self.duration_s:
+            following = date_ + timedelta(days=1)
+            stop_s = (first_instant(following, zone) - self.start_utc).total_seconds()
+            # A date that the zone left out (it crossed the date line) has no length and is no day;
+            # one whose midnight came twice may have ended before the session began.
+            if stop_s > max(start_s, 0.0):
+                days.append(Day(date_, len(days), Interval(start_s, stop_s)))
+            if stop_s >= self.duration_s and days:
                 return tuple(days)
-            days.append(Day(midnight[0].date(), number, Interval(start_s, stop_s)))
+            date_, start_s = following, stop_s
+
+
+def first_instant(day: date, zone: ZoneInfo) -> datetime:
+    """When a local calendar day begins, UTC.
+
+    Midnight, the first of the two where it comes twice; where the clocks skip midnight, the moment
+    at which they change.
+    """
+    midnight = datetime.combine(day, time(), tzinfo=zone)
+    # Subtraction and comparison within one zone ignore changes of the clocks: go through UTC.
+    early, late = sorted(midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    if early == late or _shows(early, midnight, zone):
+        return early
+    # Skipped: the change lies between the two readings.
+    while late - early > timedelta(microseconds=1):
+        middle = early + (late - early) // 2
+        if middle.astimezone(zone).replace(tzinfo=None) < midnight.replace(tzinfo=None):
+            early = middle
+        else:
+            late = middle
+    return late
+
+
+def _shows(instant: datetime, local: datetime, zone: ZoneInfo) -> bool:
+    """Whether the zone's clocks show a local time at an instant."""
+    return instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)

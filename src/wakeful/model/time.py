@@ -10,6 +10,13 @@ from dataclasses import dataclass
 _TOLERANCE_SAMPLES = 1e-3
 """Times within a thousandth of a sample of each other are the same time."""
 
+_PER_S = 1_000_000
+"""Time is accounted for in whole microseconds, so that sums are exact."""
+
+
+def _microseconds(time_s: float) -> int:
+    return round(time_s * _PER_S)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Interval:
@@ -109,13 +116,22 @@ class Day:
 
     @property
     def length_s(self) -> float:
-        """82,800 to 90,000 s: a day on which the clocks change is shorter or longer."""
-        return self.interval.duration_s
+        """82,800 to 90,000 s: a day on which the clocks change is shorter or longer.
+
+        Exact: midnights are whole microseconds from the session's start, which floats only come
+        near.
+        """
+        interval = self.interval
+        return (_microseconds(interval.stop_s) - _microseconds(interval.start_s)) / _PER_S
 
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """Where the time of a stretch went; the four parts add up to its length."""
+    """Where the time of a stretch went; the four parts add up to its length.
+
+    Each part is a whole number of microseconds. Sums of floats may differ in the last bit, those of
+    `parts_us` never do.
+    """
 
     recorded_s: float
     gap_s: float
@@ -125,8 +141,31 @@ class Accounting:
 
     @property
     def length_s(self) -> float:
-        """The sum of the parts."""
-        return self.recorded_s + self.gap_s + self.quarantined_s + self.outside_s
+        """The sum of the parts, exact."""
+        return sum(self.parts_us) / _PER_S
+
+    @property
+    def parts_us(self) -> tuple[int, int, int, int]:
+        """Recorded, gap, quarantined and outside, microseconds."""
+        parts_s = (self.recorded_s, self.gap_s, self.quarantined_s, self.outside_s)
+        recorded, gap, quarantined, outside = (_microseconds(part_s) for part_s in parts_s)
+        return recorded, gap, quarantined, outside
+
+    def rounded(self, per_s: int) -> tuple[int, int, int, int]:
+        """The parts in units of 1 / `per_s` seconds, rounded so that they still add up.
+
+        Parameters
+        ----------
+        per_s : units in a second, for example 1,000 for milliseconds; a divisor of a million
+        """
+        unit = _PER_S // per_s
+        whole = [part // unit for part in self.parts_us]
+        left = [part % unit for part in self.parts_us]
+        missing = (sum(left) + unit // 2) // unit
+        for at in sorted(range(4), key=lambda i: -left[i])[:missing]:
+            whole[at] += 1
+        recorded, gap, quarantined, outside = whole
+        return recorded, gap, quarantined, outside
 
 
 def account_for(
@@ -147,44 +186,65 @@ def account_for(
     spans : what was recorded
     quarantined : stretches that can't be trusted, in spans or between them; they may overlap
     """
-    inside = interval.intersect(session)
+    whole = _Stretch.of(interval)
+    inside = whole.intersect(_Stretch.of(session))
     apart = _merge(inside, (stretch.interval for stretch in quarantined))
     trusted = _without(_merge(inside, (span.interval for span in spans)), apart)
-    recorded_s = math.fsum(part.duration_s for part in trusted)
-    quarantined_s = math.fsum(part.duration_s for part in apart)
+    recorded = sum(part.length for part in trusted)
+    kept_apart = sum(part.length for part in apart)
     return Accounting(
-        recorded_s=recorded_s,
-        gap_s=max(0.0, inside.duration_s - recorded_s - quarantined_s),
-        quarantined_s=quarantined_s,
-        outside_s=interval.duration_s - inside.duration_s,
+        recorded_s=recorded / _PER_S,
+        gap_s=(inside.length - recorded - kept_apart) / _PER_S,
+        quarantined_s=kept_apart / _PER_S,
+        outside_s=(whole.length - inside.length) / _PER_S,
     )
 
 
-def _merge(inside: Interval, stretches: Iterable[Interval]) -> list[Interval]:
+@dataclass(frozen=True, slots=True, order=True)
+class _Stretch:
+    """An interval in whole microseconds."""
+
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, interval: Interval) -> _Stretch:
+        start = _microseconds(interval.start_s)
+        return cls(start, max(start, _microseconds(interval.stop_s)))
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start
+
+    def intersect(self, other: _Stretch) -> _Stretch:
+        start = max(self.start, other.start)
+        return _Stretch(start, max(start, min(self.stop, other.stop)))
+
+
+def _merge(inside: _Stretch, stretches: Iterable[Interval]) -> list[_Stretch]:
     """The stretches cut to `inside`, in order, those that touch or overlap made one."""
-    merged: list[Interval] = []
-    cut = (inside.intersect(stretch) for stretch in stretches)
-    for part in sorted(part for part in cut if part.duration_s > 0):
-        if merged and part.start_s <= merged[-1].stop_s:
-            stop_s = max(merged[-1].stop_s, part.stop_s)
-            merged[-1] = Interval(merged[-1].start_s, stop_s)
+    merged: list[_Stretch] = []
+    cut = (inside.intersect(_Stretch.of(stretch)) for stretch in stretches)
+    for part in sorted(part for part in cut if part.length > 0):
+        if merged and part.start <= merged[-1].stop:
+            merged[-1] = _Stretch(merged[-1].start, max(merged[-1].stop, part.stop))
         else:
             merged.append(part)
     return merged
 
 
-def _without(stretches: list[Interval], holes: list[Interval]) -> list[Interval]:
+def _without(stretches: list[_Stretch], holes: list[_Stretch]) -> list[_Stretch]:
     """What is left of `stretches` outside `holes`; both in order, neither overlapping itself."""
-    left: list[Interval] = []
+    left: list[_Stretch] = []
     position = 0
     for stretch in stretches:
-        start_s = stretch.start_s
-        while position < len(holes) and holes[position].stop_s <= start_s:
+        start = stretch.start
+        while position < len(holes) and holes[position].stop <= start:
             position += 1
         for hole in holes[position:]:
-            if hole.start_s >= stretch.stop_s:
+            if hole.start >= stretch.stop:
                 break
-            left.append(Interval(start_s, hole.start_s))
-            start_s = hole.stop_s
-        left.append(Interval(start_s, stretch.stop_s))
+            left.append(_Stretch(start, max(start, hole.start)))
+            start = hole.stop
+        left.append(_Stretch(start, max(start, stretch.stop)))
     return left

@@ -18,6 +18,8 @@ from wakeful.model.subject import Session, Subject
 from wakeful.pipeline.planner import Target
 from wakeful.sheet.request import Request
 
+_SAME_START = timedelta(seconds=1)
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -105,22 +107,7 @@ def make_session(
 ) -> tuple[Session, tuple[str, ...]]:
     """The session of a stream, with the lab's clock, light and mains."""
     lab, work = library.config.lab, library.config.work
-    warnings: list[str] = []
-    start_utc = description.start_utc
-    if start_utc is not None and description.start_is_local:
-        local = start_utc.replace(tzinfo=None)
-        start_utc, ambiguous = local_to_utc(local, lab.time_zone)
-        if ambiguous:
-            shown = start_utc.astimezone(ZoneInfo(lab.time_zone))
-            exists = shown.replace(tzinfo=None) == local
-            warnings.append(
-                f"the clocks changed in {lab.time_zone} when the recording began: {local:%H:%M} "
-                + (
-                    f"came twice, the first ({shown:%H:%M %Z}) is used"
-                    if exists
-                    else f"did not exist, {shown:%H:%M %Z} is used"
-                )
-            )
+    start_utc, warnings = find_start(description, request.recording.name, library)
     session = Session(
         name=session_name(request.recording, start_utc, lab.time_zone),
         subject=Subject(identifier=request.subject),
@@ -132,7 +119,60 @@ def make_session(
         epoch_s=work.epoch_s,
         block_s=work.block_s,
     )
-    return session, tuple(warnings)
+    return session, warnings
+
+
+def find_start(
+    description: Description, name: str, library: Library
+) -> tuple[datetime | None, tuple[str, ...]]:
+    """When a recording began, and what a person must know of it.
+
+    What wakeful.toml says of the recording holds before what its files say. A local time that the
+    clocks showed twice is taken to be the first, and the warning says how to correct that.
+
+    Parameters
+    ----------
+    name : of the recording's folder or file, as in [lab.starts]
+    """
+    zone = library.config.lab.time_zone
+    told = library.config.lab.starts.get(name)
+    if description.start_utc is None:
+        return (None if told is None else told.astimezone(UTC)), ()
+    local = description.start_utc.replace(tzinfo=None)
+    if not description.start_is_local:
+        readings: tuple[datetime, ...] = (description.start_utc,)
+    else:
+        readings = tuple(
+            local.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1)
+        )
+    if told is not None:
+        told = told.astimezone(UTC)
+        if min(abs(told - reading) for reading in readings) < _SAME_START:
+            return told, ()
+        return told, (
+            (
+                f"wakeful.toml says that {name} began at {told:%F %T} UTC, its files say "
+                f"{local:%F %T}{'' if description.start_is_local else ' UTC'}; "
+                "wakeful.toml is followed"
+            ),
+        )
+    if not description.start_is_local:
+        return description.start_utc, ()
+    start_utc, ambiguous = local_to_utc(local, zone)
+    if not ambiguous:
+        return start_utc, ()
+    shown, other = (reading.astimezone(ZoneInfo(zone)) for reading in readings)
+    if shown.replace(tzinfo=None) == local:
+        doubt = f"came twice, the first ({shown:%H:%M %Z}) is used"
+    else:
+        doubt = f"did not exist, {shown:%H:%M %Z} is used"
+    return start_utc, (
+        (
+            f"the clocks changed in {zone} when the recording began: {local:%H:%M} {doubt}; if it "
+            f'was the other, write "{name}" = "{other.isoformat()}" under [lab.starts] in '
+            "wakeful.toml"
+        ),
+    )
 
 
 def local_to_utc(local: datetime, zone: str) -> tuple[datetime, bool]:

@@ -8,6 +8,13 @@
 
 from __future__ import annotations
 
+from wakeful.simulate.camera import (
+    CameraPlan,
+    ClockStep,
+    PulseSource,
+    SimulatedCamera,
+    simulate_camera,
+)
 from wakeful.simulate.hypnogram import SimulatedHypnogram, simulate_hypnogram
 from wakeful.simulate.lfp import Signal
 from wakeful.simulate.neuralynx import write_neuralynx
@@ -28,17 +35,22 @@ __all__ = [
     "DEFAULT_BANDS",
     "SIMULATOR_VERSION",
     "THREE_REGIONS",
+    "CameraPlan",
+    "ClockStep",
     "Pace",
+    "PulseSource",
     "RecordingPlan",
     "RegionPlan",
     "RegionProfile",
     "Signal",
+    "SimulatedCamera",
     "SimulatedHypnogram",
     "SimulatedSubject",
     "SubjectPlan",
     "Substate",
     "Truth",
     "make_channels",
+    "simulate_camera",
     "simulate_hypnogram",
     "simulate_subject",
     "write_neuralynx",

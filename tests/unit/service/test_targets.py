@@ -4,12 +4,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from wakeful.service.targets import local_to_utc, session_name
+from wakeful.config import Config, Lab, Library
+from wakeful.model.recording import Description
+from wakeful.service.targets import find_start, local_to_utc, session_name
 
 
 @pytest.mark.parametrize(
@@ -34,3 +40,64 @@ def test_names_are_safe_and_sort_by_time(tmp_path):
     file = tmp_path / "a.b.edf"
     file.touch()
     assert session_name(file, None, "UTC") == "a.b"
+
+
+def describe(start: datetime | None, *, local: bool = True) -> Description:
+    utc = None if start is None else start.replace(tzinfo=UTC)
+    return Description(
+        format="edf", root="r", streams=(), start_utc=utc, start_is_local=local and utc is not None
+    )
+
+
+def library_of(tmp_path: Path, **starts: datetime) -> Library:
+    return Library(tmp_path, Config(lab=Lab(time_zone="Europe/Berlin", starts=starts)))
+
+
+TWICE = datetime(2026, 10, 25, 2, 30)
+NEVER = datetime(2026, 3, 29, 2, 30)
+
+
+def test_a_start_in_the_repeated_hour_is_said_and_its_correction_works(tmp_path):
+    start, (warning,) = find_start(describe(TWICE), "night", library_of(tmp_path))
+    assert start == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert "came twice, the first (02:30 CEST) is used" in warning
+    told = re.search(r'"night" = "(.+)" under \[lab.starts\]', warning)
+    assert told is not None
+    corrected = library_of(tmp_path, night=datetime.fromisoformat(told[1]))
+    assert find_start(describe(TWICE), "night", corrected) == (
+        datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+        (),
+    )
+    # To confirm the first reading silences the warning, too.
+    confirmed = library_of(tmp_path, night=start)
+    assert find_start(describe(TWICE), "night", confirmed) == (start, ())
+
+
+def test_a_start_that_never_was_is_said_with_what_it_can_have_been(tmp_path):
+    start, (warning,) = find_start(describe(NEVER), "night", library_of(tmp_path))
+    assert start == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    assert "did not exist, 03:30 CEST is used" in warning
+    assert '"2026-03-29T01:30:00+01:00"' in warning
+
+
+def test_wakeful_toml_tells_starts_that_files_do_not_and_outvotes_them_with_a_warning(tmp_path):
+    told = datetime(2026, 5, 1, 8, tzinfo=UTC)
+    library = library_of(tmp_path, night=told)
+    assert find_start(describe(None), "night", library) == (told, ())
+    assert find_start(describe(None), "day", library) == (None, ())
+    start, (warning,) = find_start(describe(datetime(2026, 5, 1, 8)), "night", library)
+    assert start == told
+    assert "its files say 2026-05-01 08:00:00" in warning
+    start, warnings = find_start(describe(datetime(2026, 5, 1, 8), local=False), "night", library)
+    assert (start, warnings) == (told, ())
+
+
+@given(
+    st.datetimes(datetime(2005, 1, 1), datetime(2030, 1, 1)),
+    st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "Asia/Kathmandu"]),
+)
+def test_utc_reads_back_as_the_local_time_wherever_that_existed(local, zone):
+    utc, doubtful = local_to_utc(local, zone)
+    back = utc.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    assert back == local or doubtful
+    assert abs(back - local) <= timedelta(hours=1)
