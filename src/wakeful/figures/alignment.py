@@ -113,9 +113,12 @@ def _draw_drift(axes: Axes, clock: DeviceClock, scale: float) -> None:
     for segment in clock.segments:
         cut = slice(segment.first_knot, segment.stop_knot)
         device_s, session_s = clock.knot_device_s[cut], clock.knot_session_s[cut]
-        # Knots close together say little of the rate: every tenth of the segment, at most.
-        step = max(1, len(device_s) // 60)
-        device_s, session_s = device_s[::step], session_s[::step]
+        # Knots close together say little of the rate, those from coarse stamps least of all.
+        coarse = 10 if clock.params.resolution_s > 0 else 1
+        step = max(coarse, len(device_s) // 60)
+        n_drawn = max(2, (len(device_s) - 1) // step + 1)
+        chosen = np.unique(np.linspace(0, len(device_s) - 1, n_drawn).astype(np.int64))
+        device_s, session_s = device_s[chosen], session_s[chosen]
         if len(device_s) < 2:
             continue
         ppm = (np.diff(session_s) / np.diff(device_s) - 1) * 1e6
@@ -147,7 +150,8 @@ def _draw_frames(axes: Axes, frames: FrameTimes, scale: float) -> None:
     place_s = np.interp(np.arange(len(time_s)), np.flatnonzero(known), time_s[known])
     gap_s = np.diff(time_s[known])
     period_s = float(np.median(gap_s))
-    lost = np.maximum(np.rint(gap_s / period_s) - 1, 0)
+    # Frames without a time are in the video all the same.
+    lost = np.maximum(np.rint(gap_s / period_s) - np.diff(np.flatnonzero(known)), 0)
     edges = np.linspace(place_s[0], place_s[-1], _BINS // 2 + 1)
     # A pause is no loss of frames, and would dwarf all that is.
     short = gap_s < 60.0
