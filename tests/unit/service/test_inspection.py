@@ -158,7 +158,7 @@ def test_many_gaps_are_summed_up(tmp_path: Path) -> None:
     values[np.arange(60_000) % 1000 >= 950] = np.nan
     path = _array(tmp_path / "a.npy", values)
     text = _run(str(path))
-    assert "and 49 more gaps; all 59 together 29,500.0 ms, the longest 500.0 ms" in text
+    assert "and 49 more gaps; all 59 together 29.500 s, the longest 500.0 ms" in text
     assert _run(str(path), "--all").count("gap of 500.0 ms") == 59
 
 
