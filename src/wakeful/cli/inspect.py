@@ -156,7 +156,7 @@ def _say_start(found: Inspection) -> str:
     if found.time_zone:
         local = f"{found.start_local:%F %T} {escape(found.time_zone)}"
         utc = found.start_local.astimezone(UTC)
-        return f"{local} ({utc:%F %T} UTC)"
+        return local if found.time_zone == "UTC" else f"{local} ({utc:%F %T} UTC)"
     clock = "on the lab's clock" if description.start_is_local else "UTC"
     return f"{found.start_local:%F %T} {clock}"
 
@@ -319,7 +319,9 @@ def _hours(seconds: int) -> str:
 
 
 def _length(seconds: float) -> str:
-    return f"{seconds * 1000:,.1f} ms" if seconds < 60 else duration(seconds)
+    if seconds < 1:
+        return f"{seconds * 1000:.1f} ms"
+    return f"{seconds:.3f} s" if seconds < 60 else duration(seconds)
 
 
 def _ago(seconds: float) -> str:

@@ -90,7 +90,7 @@ def test_simulate_and_inspect(tmp_path):
     call("simulate", str(out), "--minutes", "1", "--rate-hz", "2000", "--natural", "--gap", "20:25")
     assert (out / "truth.json").is_file()
     text = call("inspect", str(out)).output
-    assert "gap of 5,000.0 ms at 20.0000 s" in text
+    assert "gap of 5.000 s at 20.0000 s" in text
     tree = json.loads(call("inspect", str(out), "--json").output)
     assert tree["format"] == "neuralynx"
     assert len(tree["streams"][0]["channels"]) == 9
