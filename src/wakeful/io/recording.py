@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,9 @@ _MAX_LOOKED_AT = 2000
 
 _MAX_BELOW = 100_000
 """Files of one recording in sub-folders; more are several recordings."""
+
+_DERIVED = (".npy", ".mat", ".csv", ".nwb")
+"""Endings of files that are made from recordings as often as they are recordings."""
 
 _MAX_DEPTH = 8
 """Folders below the one given in which files of one recording may lie."""
@@ -104,7 +108,9 @@ def recognise(path: Path) -> tuple[Reader, Found]:
         whole = (*files, *_list_below(path))
         nested = [(name, r) for name, r in READERS.items() if r.nested]
         claims = {name: found for name, r in nested if (found := r.sniff(whole))}
-        files = whole if claims else files
+        if claims:
+            _refuse_strangers(path, whole, claims)
+            files = whole
     if not claims:
         raise _nothing_found(path, files)
     if firm := {name: taken for name, taken in claims.items() if not READERS[name].gives_way}:
@@ -124,6 +130,27 @@ def recognise(path: Path) -> tuple[Reader, Found]:
     ((name, taken),) = claims.items()
     others = tuple(file for file in files if file not in set(taken))
     return READERS[name], Found(root=path, files=taken, others=others)
+
+
+def _refuse_strangers(
+    path: Path, files: tuple[Path, ...], claims: Mapping[str, tuple[Path, ...]]
+) -> None:
+    """A folder of which one sub-folder is a recording may hold others beside it."""
+    homes = {file.parent for found in claims.values() for file in found}
+    home = Path(os.path.commonpath(homes))
+    apart = tuple(
+        file
+        for file in files
+        if not file.is_relative_to(home) and file.suffix.lower() not in _DERIVED
+    )
+    others = {file.parent for r in READERS.values() if not r.nested for file in r.sniff(apart)}
+    if others:
+        folders = [str(folder) for folder in (home, *sorted(others))]
+        raise BadRecording(
+            "the folder holds several recordings in its sub-folders",
+            where=str(path),
+            remedy=f"give the path of one of them: {_shorten(folders, 6)}",
+        )
 
 
 def load_readers() -> None:

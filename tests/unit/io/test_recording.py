@@ -231,3 +231,14 @@ def test_too_many_files_below_to_be_one_recording(
     _open_ephys(files, tmp_path / "a" / "experiment1" / "recording1")
     with pytest.raises(BadRecording, match="more than 3 files in its sub-folders"):
         read_recording(tmp_path)
+
+
+def test_a_recording_beside_others_is_not_taken_for_all(files: ModuleType, tmp_path: Path) -> None:
+    _open_ephys(files, tmp_path / "monday" / "experiment1" / "recording1")
+    (tmp_path / "analysis").mkdir()
+    np.save(tmp_path / "analysis" / "spikes.npy", np.arange(3))
+    assert read_recording(tmp_path).description.format == "openephys-binary"
+    (tmp_path / "tuesday").mkdir()
+    files.write_ncs(tmp_path / "tuesday" / "CSC1.ncs", files.ncs_header(), files.ncs_records(3))
+    with pytest.raises(BadRecording, match=r"several recordings in its sub-folders.*tuesday"):
+        read_recording(tmp_path)
