@@ -193,13 +193,19 @@ class Rclone:
             raise self._failure(place, said.errors)
         return wrong
 
+    def find_local(self, place: str) -> Path | None:
+        """Where a remote lies that is no more than a folder of this machine; else None."""
+        features = self._features(place)
+        is_local = bool((features.get("Features") or {}).get("IsLocal"))
+        return Path(features["Root"]) if is_local and features.get("Root") else None
+
     def _has_checksums(self, place: str) -> bool:
-        remote = place.partition(":")[0] + ":"
-        text = self._run(place, ["backend", "features", remote]).output
+        return bool(self._features(place).get("Hashes"))
+
+    def _features(self, place: str) -> dict[str, Any]:
+        text = self._run(place, ["backend", "features", place]).output
         features: dict[str, Any] = json.loads(text)
-        return bool(
-            set(features.get("Hashes") or ()) & {"md5", "sha1", "sha256", "blake3", "xxh128"}
-        )
+        return features
 
     def _run(
         self,
