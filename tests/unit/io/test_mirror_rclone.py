@@ -58,7 +58,7 @@ def place(tmp_path) -> Path:
     (rec / "CSC1.ncs").write_bytes(RANDOM.bytes(200_000))
     (rec / "sub" / "Events 1.nev").write_bytes(RANDOM.bytes(17))
     (rec / ".hidden").write_bytes(b"no")
-    old = time.time() - 3600
+    old = int(time.time()) - 3600
     for path in rec.rglob("*"):
         os.utime(path, (old, old))
     return tmp_path / "served"
@@ -131,6 +131,23 @@ def test_there_and_back_over_a_real_server(kind, place, tmp_path):
             check_second_copy(manifest, folder, "lab:bucket/copies", rclone)
         for path in (folder / "journal.jsonl", folder / "manifest.json"):
             assert PASSWORD not in path.read_text()
+
+
+def test_without_checksums_at_the_place_the_bytes_are_compared(place, tmp_path):
+    """What was uploaded in parts without a checksum has none that could be compared."""
+    options, config = SERVERS["s3"]
+    with serving("s3", place, *options, "--etag-hash", "") as port:
+        rclone = configured(tmp_path, config.format(port=port, secret=obscured()))
+        rec, folder = place / "bucket" / "rec", tmp_path / "in"
+        wrong = folder / INCOMING_NAME / "CSC1.ncs"
+        wrong.parent.mkdir(parents=True)
+        data = bytearray((rec / "CSC1.ncs").read_bytes())
+        data[99] ^= 4
+        wrong.write_bytes(data)
+        listed = {one.file: one for one in rclone.list_files("lab:bucket/rec")}
+        os.utime(wrong, (listed["CSC1.ncs"].modified_s,) * 2)
+        with pytest.raises(BadRecording, match=r"the first is CSC1\.ncs"):
+            take_in_remote("lab:bucket/rec", tmp_path / "x", folder, rclone)
 
 
 def test_the_row_finds_what_was_taken_in_from_a_remote(alias, tmp_path):

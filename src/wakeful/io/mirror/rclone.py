@@ -50,6 +50,9 @@ _DENIED = (
     "logon failure",
 )
 _ABSENT = ("directory not found", "object not found", "nosuchbucket", "no such file or directory")
+_SIGNS_OF_UNCHECKED = ("hashes could not be checked", "No common hash found")
+_UNCHECKED = "unchecked"
+
 _NETWORK = (
     "connection refused",
     "connection reset",
@@ -96,6 +99,8 @@ class _Said:
     code: int
     output: str
     errors: list[str] = field(default_factory=list)
+    unchecked: bool = False
+    """Whether checksums were to be compared, and some were not there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +188,9 @@ class Rclone:
                 listed.write_bytes(b"".join(os.fsencode(name) + b"\n" for name in files))
                 arguments += ["--files-from-raw", str(listed)]
             said = self._run(place, [*arguments, source, target], progress, may_differ=True)
+        if said.unchecked:
+            # Without a checksum only sizes were compared, and that is no proof.
+            return self.compare(source, target, download=True, files=files, progress=progress)
         lines = [line for line in said.output.splitlines() if line[1:2] == " "]
         wrong = tuple(line[2:] for line in lines if line[0] != "=")
         same = [line for line in lines if line[0] == "="]
@@ -256,7 +264,8 @@ class Rclone:
                 process.kill()
                 raise
             output.seek(0)
-            return _Said(code, os.fsdecode(output.read()), errors)
+            text = os.fsdecode(output.read())
+            return _Said(code, text, [e for e in errors if e != _UNCHECKED], _UNCHECKED in errors)
 
     def _failure(self, place: str, errors: Sequence[str]) -> BadRecording | BadConfig:
         """What rclone complained of, in plain words and without secrets."""
@@ -300,6 +309,8 @@ def _note(line: bytes, errors: list[str], progress: Progress | None) -> None:
     if stats is not None:
         if progress is not None and stats.get("totalBytes"):
             progress(int(stats["bytes"]), int(stats["totalBytes"]))
+    elif any(sign in str(tree.get("msg", "")) for sign in _SIGNS_OF_UNCHECKED):
+        errors.append(_UNCHECKED)
     elif tree.get("level") in ("error", "critical", "fatal", "emergency", "alert"):
         errors.append(str(tree.get("msg", "")).strip())
 
