@@ -143,6 +143,29 @@ def test_it_is_refused_with_the_reason(taken, source, tmp_path, other_disk):
     refused("it has changed since it was mirrored")
 
 
+def test_the_mirror_is_no_place_for_its_own_copy(taken, source, tmp_path):
+    folder = tmp_path / "in"
+    for place in (tmp_path, folder, folder / "data"):
+        with pytest.raises(BadRecording, match="this is the mirror itself"):
+            make_second_copy(taken, folder, str(place), Rclone())
+    assert read_manifest(folder) == taken
+
+
+def test_a_table_beside_a_recording_of_one_file_stays(tmp_path, other_disk):
+    source = tmp_path / "recs" / "a.edf"
+    source.parent.mkdir()
+    source.write_bytes(RANDOM.bytes(5000))
+    (source.parent / "channels.csv").write_text("channel\n")
+    leave(source.parent)
+    manifest = take_in(source, tmp_path / "in", in_place=False)
+    assert {f.file for f in manifest.files} == {"a.edf", "channels.csv"}
+    make_second_copy(manifest, tmp_path / "in", str(other_disk), Rclone())
+    deletion = delete_source(source, tmp_path / "in", str(other_disk), Rclone(), ENDED)
+    assert deletion.files == ("a.edf",)
+    assert (source.parent / "channels.csv").exists()
+    assert is_current(read_manifest(tmp_path / "in"), source, in_place=False)
+
+
 def test_data_used_in_place_has_no_mirror(source, tmp_path):
     manifest = take_in(source, tmp_path / "in", in_place=True)
     with pytest.raises(BadRecording, match="no mirror that could be copied"):

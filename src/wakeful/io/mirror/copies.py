@@ -73,6 +73,7 @@ def make_second_copy(
     """
     _check_mirror(manifest)
     target = second_place(folder, place)
+    _check_apart(folder, place)
     if is_remote(place):
         rclone.copy(str(folder / DATA_NAME), f"{target}/{DATA_NAME}", progress=progress)
         for name in (MANIFEST_NAME, SUMS_NAME):
@@ -116,12 +117,6 @@ def check_second_copy(
             progress=progress,
         )
     else:
-        if Path(target) == folder.absolute():
-            raise BadRecording(
-                "this is the mirror itself",
-                where=target,
-                remedy="give a folder on another disk",
-            )
         second = read_manifest(Path(target))
         if second is None or not second.complete:
             raise BadRecording(
@@ -139,6 +134,19 @@ def check_second_copy(
             where=target,
             remedy="check that disk or server; what is damaged there can be removed and is then "
             "copied again",
+        )
+
+
+def _check_apart(folder: Path, place: str) -> None:
+    """The second copy must not be written into the mirror."""
+    if is_remote(place):
+        return
+    mine, target = folder.resolve(), Path(second_place(folder, place)).resolve()
+    if target.is_relative_to(mine) or mine.is_relative_to(target):
+        raise BadRecording(
+            "this is the mirror itself, or a folder in it",
+            where=str(target),
+            remedy="give a folder on another disk",
         )
 
 
@@ -218,7 +226,8 @@ def delete_source(
         entries = {entry.file: entry for entry in manifest.files}
         proven: list[tuple[Path, FileEntry, os.stat_result]] = []
         done = 0
-        for path in source_files(source):
+        # Beside a recording that is one file may lie tables that others share: they stay.
+        for path in (source,) if source.is_file() else source_files(source):
             entry = entries[path.relative_to(base).as_posix()]
             stat = _prove(path, entry)
             if stat is None:
