@@ -373,7 +373,8 @@ def test_a_disk_that_changes_what_is_written_is_caught_by_reading_back(
         n = pwrite(descriptor, data, offset)
         if offset <= GRANULE - 77 < offset + n and flips["left"]:
             flips["left"] -= 1
-            pwrite(descriptor, bytes([data[GRANULE - 77 - offset] ^ 1]), GRANULE - 77)
+            with Path(f"/proc/self/fd/{descriptor}").open("r+b", buffering=0) as disk:
+                pwrite(disk.fileno(), bytes([data[GRANULE - 77 - offset] ^ 1]), GRANULE - 77)
         return n
 
     monkeypatch.setattr(os, "pwrite", flipping)
