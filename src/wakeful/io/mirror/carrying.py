@@ -1,8 +1,9 @@
 """Pieces on their way from the source to the mirror: read, hashed, written, read back, vouched for.
 
 Three things happen at one time: the next pieces are read and hashed, one is written, and those
-written before are flushed, dropped from memory, read back from the disk and compared. Only then
-does the journal vouch for them. Memory is a handful of buffers, whatever the size of the files.
+written before are flushed, read back from the disk and compared. Only then does the journal vouch
+for them. Both go past the page cache where the disk can do that. Memory is a handful of buffers,
+whatever the size of the files.
 """
 
 from __future__ import annotations
