@@ -203,6 +203,19 @@ def test_what_differs_from_the_remote_after_copying_is_refused(alias, place, tmp
     with pytest.raises(BadRecording, match=r"1 of 2 files differ .* the first is CSC1\.ncs"):
         take_in_remote("disk:bucket/rec", tmp_path / "x", folder, alias)
     assert read_manifest(folder) is None
+    same(take_in_remote("disk:bucket/rec", tmp_path / "x", folder, alias), rec)
+
+
+def test_a_place_may_be_a_single_file(alias, place, tmp_path):
+    rec = place / "bucket" / "rec"
+    for text in ("disk:bucket/rec/CSC1.ncs", "deep:CSC1.ncs"):
+        with (tmp_path / "rclone.conf").open("a") as file:
+            file.write(f"[deep]\ntype = alias\nremote = {rec}\n")
+        folder = tmp_path / text.partition(":")[0]
+        manifest = take_in_remote(text, tmp_path / text.replace(":", ":/"), folder, alias)
+        assert Path(manifest.root).read_bytes() == (rec / "CSC1.ncs").read_bytes()
+        assert [e.file for e in manifest.files] == ["CSC1.ncs"]
+        assert scrub(manifest) == ()
 
 
 def test_a_remote_that_was_written_to_just_now_is_waited_for(alias, place, tmp_path):

@@ -14,7 +14,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -118,6 +119,17 @@ class Rclone:
     bandwidth_mb_per_s: float = 0.0
     pauses_s: tuple[float, ...] = _PAUSES_S
 
+    def split_file(self, place: str) -> tuple[str, str]:
+        """The folder and the name of a place that is a file; a folder itself and "" else."""
+        try:
+            tree = json.loads(self._run(place, ["lsjson", "--stat", place]).output)
+        except NoRecording:
+            return place, ""
+        if not isinstance(tree, dict) or tree.get("IsDir", True):
+            return place, ""
+        name = str(tree["Name"])
+        return place.removesuffix(name), name
+
     def list_files(self, place: str) -> tuple[Listed, ...]:
         """All files at a place, hidden ones left out.
 
@@ -141,6 +153,7 @@ class Rclone:
         target: str,
         *,
         unless_in: Path | None = None,
+        files: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> None:
         """Copy what the target lacks or has in another size or of another time.
@@ -148,16 +161,17 @@ class Rclone:
         Parameters
         ----------
         unless_in : a folder; what is there already, with size and time, is not copied
+        files : only these
         progress : called with bytes done and in all
         """
         extra = [] if unless_in is None else ["--compare-dest", str(unless_in)]
         if self.bandwidth_mb_per_s:
             extra += ["--bwlimit", f"{max(1, round(self.bandwidth_mb_per_s * 1e6))}B"]
-        self._run(
-            source if is_remote(source) else target,
-            ["copy", "--no-update-dir-modtime", *_VISIBLE, *extra, source, target],
-            progress,
-        )
+        place = source if is_remote(source) else target
+        with _only(files) as which:
+            self._run(
+                place, ["copy", "--no-update-dir-modtime", *which, *extra, source, target], progress
+            )
 
     def compare(
         self,
@@ -180,14 +194,8 @@ class Rclone:
         if not (download or self._has_checksums(place)):
             download = True
         arguments = ["check", "--one-way", "--combined", "-", *(["--download"] * download)]
-        with tempfile.TemporaryDirectory(prefix="wakeful-") as folder:
-            if files is None:
-                arguments += _VISIBLE
-            else:
-                listed = Path(folder, "files")
-                listed.write_bytes(b"".join(os.fsencode(name) + b"\n" for name in files))
-                arguments += ["--files-from-raw", str(listed)]
-            said = self._run(place, [*arguments, source, target], progress, may_differ=True)
+        with _only(files) as which:
+            said = self._run(place, [*arguments, *which, source, target], progress, may_differ=True)
         if said.unchecked:
             # Without a checksum only sizes were compared, and that is no proof.
             return self.compare(source, target, download=True, files=files, progress=progress)
@@ -297,6 +305,18 @@ class Rclone:
         return BadRecording(
             f"rclone failed: {last}", where=place, remedy="try `rclone lsf` on the same place"
         )
+
+
+@contextmanager
+def _only(files: Sequence[str] | None) -> Iterator[tuple[str, ...]]:
+    """What tells rclone which files are meant: those given, or all that are visible."""
+    if files is None:
+        yield _VISIBLE
+        return
+    with tempfile.TemporaryDirectory(prefix="wakeful-") as folder:
+        listed = Path(folder, "files")
+        listed.write_bytes(b"".join(os.fsencode(name) + b"\n" for name in files))
+        yield ("--files-from-raw", str(listed))
 
 
 def _note(line: bytes, errors: list[str], progress: Progress | None) -> None:
