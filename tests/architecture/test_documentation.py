@@ -169,7 +169,7 @@ def test_the_commands_are_there_and_explain_themselves() -> None:
 
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     promised = {"demo", "init", "add", "run", "status", "steps", "inspect", "simulate"}
-    promised |= {"report", "verify", "doctor"}
+    promised |= {"report", "verify", "doctor", "mirror"}
     assert promised - set(commands) == set()
     assert [name for name, command in commands.items() if not command.help] == []
     silent = [
@@ -179,9 +179,9 @@ def test_the_commands_are_there_and_explain_themselves() -> None:
         if not getattr(parameter, "help", None)
     ]
     assert silent == []
-    takes_library = ("add", "run", "status", "report", "verify", "explain", "doctor")
+    takes_library = ("add", "mirror", "run", "status", "report", "verify", "explain", "doctor")
     assert [n for n in takes_library if "library" not in {p.name for p in commands[n].params}] == []
-    reads = ("status", "steps", "inspect", "verify", "explain", "doctor")
+    reads = ("status", "mirror", "steps", "inspect", "verify", "explain", "doctor")
     assert [n for n in reads if "as_json" not in {p.name for p in commands[n].params}] == []
 
 

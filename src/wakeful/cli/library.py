@@ -23,8 +23,9 @@ from wakeful.cli.output import (
     print_json,
     print_table,
 )
-from wakeful.config import CONFIG_NAME, Config, open_library, write_library
+from wakeful.config import CONFIG_NAME, Config, Library, open_library, write_library
 from wakeful.io.channels_file import read_channels_file
+from wakeful.io.mirror import intake_folder, read_manifest
 from wakeful.io.recording import recognise
 from wakeful.io.store import Store
 from wakeful.model.errors import BadConfig, BadRow
@@ -203,8 +204,15 @@ def add(
         error = errors.get(row.identifier)
         if error is not None:
             raise error if isinstance(error, BadRow) else BadRow(str(error))
-        _check_recording(Path(typed) if typed else Path(), beside)
+        _check_recording(_where(opened, typed), beside)
     console.print("next: wakeful run --once", style="dim", highlight=False)
+
+
+def _where(library: Library, typed: str) -> Path:
+    """Where a recording can be looked at: its mirror, where its source is gone or elsewhere."""
+    path = Path(typed) if typed else Path()
+    manifest = read_manifest(intake_folder(library.raw, library.root / path))
+    return path if manifest is None or path.exists() else Path(manifest.root)
 
 
 def _check_recording(recording: Path, channels: str) -> None:

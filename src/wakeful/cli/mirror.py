@@ -142,6 +142,8 @@ def mirror(
                 path, folder, second_copy, rclone, ending, progress=begin("proving both copies")
             )
             outcome.deleted = list(deletion.files)
+            if not deletion.files:
+                outcome.why = "nothing is left to be deleted at the source"
     outcome.complete = manifest.complete
     outcome.files, outcome.bytes = len(manifest.files), manifest.n_bytes
     outcome.replaced, outcome.new_heads = list(manifest.replaced), list(manifest.new_heads)
@@ -270,7 +272,7 @@ def _bar(*, quiet: bool) -> Iterator[Callable[[str], Report]]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=quiet,
+        disable=quiet or not console.is_terminal,
     ) as bars:
 
         def begin(what: str) -> Report:

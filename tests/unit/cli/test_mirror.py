@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from wakeful.cli import app
 from wakeful.io.mirror import GRANULE, HEAD_BYTES, read_manifest
-from wakeful.model.errors import BadParameters, NoRecording
+from wakeful.model.errors import BadParameters, BadRow, NoRecording
 
 runner = CliRunner()
 
@@ -159,6 +159,8 @@ def test_a_remote_becomes_a_recording_that_a_row_can_name(library, source, tmp_p
     assert tree["source"] == "far:rec"
     manifest = read_manifest(Path(tree["folder"]))
     assert manifest.source == str(library / "far:rec")
-    call("sheet", "add", "subject=M1", "recording=far:rec", "-l", library)
-    row = call_json("status", "-l", library)
-    assert "is not there" not in json.dumps(row)
+    added = call("add", "far:rec", "--subject", "M1", "-l", library)
+    assert added.exit_code == 0
+    assert "row 1 added" in added.output
+    with pytest.raises(BadRow, match="not there"):
+        call("add", "far:other", "--subject", "M1", "-l", library)

@@ -28,7 +28,7 @@ from wakeful.executors.interface import (
 from wakeful.executors.local import LocalExecutor
 from wakeful.executors.worker import main
 from wakeful.io.holding import hold, is_held
-from wakeful.io.mirror import intake
+from wakeful.io.mirror import intake, read_manifest
 
 
 def wait_for(executor: LocalExecutor, folder: Path, timeout_s: float = 60.0):
@@ -67,6 +67,30 @@ def sleeper(tmp_path):
     yield folder, process
     process.kill()
     process.wait()
+
+
+def test_a_job_can_follow_a_recording_that_grows(tmp_path, source):
+    job = {
+        **take_in(tmp_path, source),
+        "following": True,
+        "settle_s": 3600.0,
+        "bandwidth_mb_per_s": 50.0,
+        "finished_marker": "*.done",
+    }
+    source.write_bytes(b"x" * 20_000)
+    folder = prepare_attempt(tmp_path / "jobs", "job", 1, job)
+    assert main([str(folder)]) == 0
+    assert read_json(folder / EXIT_NAME)["message"] == "took in 1 files, 0.0 MB so far"
+    manifest = read_manifest(tmp_path / "in")
+    assert (manifest.complete, manifest.n_bytes) == (False, 16_384)
+    os.utime(source, (1e9, 1e9))
+    folder = prepare_attempt(tmp_path / "jobs", "job", 2, job)
+    assert main([str(folder)]) == 0
+    assert not read_manifest(tmp_path / "in").complete, "the marker is not there yet"
+    (tmp_path / "a.done").touch()
+    folder = prepare_attempt(tmp_path / "jobs", "job", 3, job)
+    assert main([str(folder)]) == 0
+    assert read_manifest(tmp_path / "in").complete
 
 
 def test_an_attempt_runs_to_its_end(tmp_path, source):

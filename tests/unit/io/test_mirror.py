@@ -12,11 +12,11 @@ import pytest
 from wakeful.io.holding import hold
 from wakeful.io.mirror import (
     ASIDE_NAME,
-    GRANULE,
     HEAD_BYTES,
     Damage,
     TakenInElsewhere,
     check_settled,
+    grid,
     intake,
     intake_folder,
     is_current,
@@ -29,12 +29,20 @@ from wakeful.io.mirror import (
 from wakeful.model.errors import BadRecording, NoRecording, StillGrowing
 from wakeful.model.recording import ByteRange
 
+GRANULE = 1 << 18
+"""Smaller than the true one in these tests, so that they are quick."""
+
+
+@pytest.fixture(autouse=True)
+def _small_granules(monkeypatch):
+    monkeypatch.setattr(grid, "GRANULE", GRANULE)
+
 
 @pytest.fixture
 def source(tmp_path) -> Path:
     folder = tmp_path / "rec"
     (folder / "sub").mkdir(parents=True)
-    data = np.random.default_rng(1).integers(0, 256, 40 << 20, dtype=np.uint8).tobytes()
+    data = np.random.default_rng(1).integers(0, 256, 5 * GRANULE // 2, dtype=np.uint8).tobytes()
     (folder / "a.ncs").write_bytes(data)
     (folder / "sub" / "b.ncs").write_bytes(b"hello")
     (folder / "empty.nev").write_bytes(b"")
@@ -89,20 +97,20 @@ def test_a_range_is_named_by_the_granules_it_touches(source, tmp_path):
         touched = manifest.digests_of([ByteRange("a.ncs", start, stop)])
         assert touched == [["a.ncs", start, stop, list(entry.granules[first:last])]]
     with pytest.raises(BadRecording, match="never taken in"):
-        manifest.digests_of([ByteRange("a.ncs", 0, 41 << 20)])
+        manifest.digests_of([ByteRange("a.ncs", 0, 3 * GRANULE)])
 
 
 def test_flipped_bits_in_the_mirror_are_named(source, tmp_path):
     manifest = take_in(source, tmp_path / "in", in_place=False)
     path = Path(manifest.root) / "a.ncs"
     with path.open("r+b") as file:
-        file.seek(20 << 20)
+        file.seek(3 * GRANULE // 2)
         byte = file.read(1)
-        file.seek(20 << 20)
+        file.seek(3 * GRANULE // 2)
         file.write(bytes([byte[0] ^ 4]))
     begin = HEAD_BYTES + GRANULE
     assert scrub(manifest) == (Damage("a.ncs", begin, begin + GRANULE, "differ"),)
-    assert str(scrub(manifest)[0]) == "a.ncs: bytes 16,793,600 to 33,570,816 differ"
+    assert str(scrub(manifest)[0]) == "a.ncs: bytes 278,528 to 540,672 differ"
 
 
 def test_a_changed_source_is_noticed_and_a_lost_source_leaves_the_mirror(source, tmp_path):

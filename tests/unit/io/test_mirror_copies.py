@@ -106,6 +106,7 @@ def test_the_source_is_deleted_when_all_is_proven(taken, source, tmp_path, other
     del before[".hidden"]
     assert content(folder / "data") == before
     assert is_current(read_manifest(folder), source, in_place=False), "a mirror outlives its source"
+    assert delete_source(source, folder, str(other_disk), Rclone(), ENDED).files == ()
     with pytest.raises(NoRecording):
         take_in(source, folder, in_place=False)
     assert content(folder / "data") == before
@@ -140,6 +141,29 @@ def test_it_is_refused_with_the_reason(taken, source, tmp_path, other_disk):
     leave(source)
     before = content(source)
     refused("it has changed since it was mirrored")
+
+
+def test_the_mirror_is_no_place_for_its_own_copy(taken, source, tmp_path):
+    folder = tmp_path / "in"
+    for place in (tmp_path, folder, folder / "data"):
+        with pytest.raises(BadRecording, match="this is the mirror itself"):
+            make_second_copy(taken, folder, str(place), Rclone())
+    assert read_manifest(folder) == taken
+
+
+def test_a_table_beside_a_recording_of_one_file_stays(tmp_path, other_disk):
+    source = tmp_path / "recs" / "a.edf"
+    source.parent.mkdir()
+    source.write_bytes(RANDOM.bytes(5000))
+    (source.parent / "channels.csv").write_text("channel\n")
+    leave(source.parent)
+    manifest = take_in(source, tmp_path / "in", in_place=False)
+    assert {f.file for f in manifest.files} == {"a.edf", "channels.csv"}
+    make_second_copy(manifest, tmp_path / "in", str(other_disk), Rclone())
+    deletion = delete_source(source, tmp_path / "in", str(other_disk), Rclone(), ENDED)
+    assert deletion.files == ("a.edf",)
+    assert (source.parent / "channels.csv").exists()
+    assert is_current(read_manifest(tmp_path / "in"), source, in_place=False)
 
 
 def test_data_used_in_place_has_no_mirror(source, tmp_path):
@@ -221,15 +245,23 @@ def test_another_recording_in_the_place_of_a_deleted_one_is_not_mixed_with_it(
     assert kept == {"CSC1.ncs", "CSC2.ncs", "c.nev"}
 
 
-def test_a_remote_second_copy_is_read_back_before_anything_is_deleted(taken, source, tmp_path):
+def test_a_remote_second_copy_is_read_back_before_anything_is_deleted(
+    taken, source, tmp_path, other_disk
+):
     config = tmp_path / "rclone.conf"
-    config.write_text(f"[far]\ntype = alias\nremote = {tmp_path / 'far'}\n")
+    config.write_text(
+        f"[far]\ntype = alias\nremote = {other_disk}\n"
+        f"[near]\ntype = alias\nremote = {tmp_path / 'near'}\n"
+    )
     rclone, folder = Rclone(config=config, pauses_s=()), tmp_path / "in"
+    make_second_copy(taken, folder, "near:", rclone)
+    with pytest.raises(NotSafeYet, match="on the same disk as the mirror"):
+        delete_source(source, folder, "near:", rclone, ENDED)
     make_second_copy(taken, folder, "far:", rclone)
-    flip(tmp_path / "far" / "in" / "data" / "CSC1.ncs")
+    flip(other_disk / "in" / "data" / "CSC1.ncs")
     with pytest.raises(NotSafeYet, match=r"does not hold: .*CSC1\.ncs"):
         delete_source(source, folder, "far:", rclone, ENDED)
-    flip(tmp_path / "far" / "in" / "data" / "CSC1.ncs")
+    flip(other_disk / "in" / "data" / "CSC1.ncs")
     assert len(delete_source(source, folder, "far:", rclone, ENDED).files) == 3
     shutil.rmtree(source)
     assert is_current(read_manifest(folder), source, in_place=False)

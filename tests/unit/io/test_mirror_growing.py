@@ -16,10 +16,10 @@ import xxhash
 
 from wakeful.io.mirror import (
     ASIDE_NAME,
-    GRANULE,
     HEAD_BYTES,
     Ending,
     carrying,
+    grid,
     is_current,
     look_at,
     passes,
@@ -36,6 +36,14 @@ from wakeful.model.errors import BadRecording, StillGrowing
 RANDOM = np.random.default_rng(5)
 SOON = Ending(settle_s=60.0)
 AN_HOUR_AGO = time.time() - 3600
+
+GRANULE = 1 << 18
+"""Smaller than the true one in these tests, so that they are quick."""
+
+
+@pytest.fixture(autouse=True)
+def _small_granules(monkeypatch):
+    monkeypatch.setattr(grid, "GRANULE", GRANULE)
 
 
 def header(closed: str = "") -> bytes:
@@ -367,15 +375,18 @@ def test_a_disk_that_changes_what_is_written_is_caught_by_reading_back(
         n = pwrite(descriptor, data, offset)
         if offset <= GRANULE - 77 < offset + n and flips["left"]:
             flips["left"] -= 1
-            pwrite(descriptor, bytes([data[GRANULE - 77 - offset] ^ 1]), GRANULE - 77)
+            with Path(f"/proc/self/fd/{descriptor}").open("r+b", buffering=0) as disk:
+                pwrite(disk.fileno(), bytes([data[GRANULE - 77 - offset] ^ 1]), GRANULE - 77)
         return n
 
     monkeypatch.setattr(os, "pwrite", flipping)
-    with pytest.raises(BadRecording, match=r"bytes 16,384 to 16,793,600 of the copy differ"):
+    with pytest.raises(
+        BadRecording, match=f"bytes 16,384 to {HEAD_BYTES + GRANULE:,} of the copy differ"
+    ):
         take_in(source, tmp_path / "in", in_place=False)
     journal = (tmp_path / "in" / "journal.jsonl").read_text()
     assert json.loads(journal.splitlines()[0]) == {"layout": 2}
-    assert '"stop": 16793600' not in journal
+    assert f'"stop": {HEAD_BYTES + GRANULE}' not in journal
     manifest = take_in(source, tmp_path / "in", in_place=False)
     check(manifest, source)
 
@@ -525,18 +536,19 @@ def test_a_full_disk_is_said_in_plain_words(source, tmp_path, monkeypatch):
         take_in(source, tmp_path / "in", in_place=False)
 
 
-def test_intakes_of_the_older_layout_are_read_once_and_copied_no_more(tmp_path):
+def test_intakes_of_the_older_layout_are_read_once_and_copied_no_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(grid, "GRANULE", 16 << 20)
     source, folder = tmp_path / "rec", tmp_path / "in"
     (folder / "data").mkdir(parents=True)
     source.mkdir()
-    data = {"a.dat": RANDOM.bytes(2 * GRANULE + 9), "b.dat": RANDOM.bytes(100), "c.dat": b""}
+    data = {"a.dat": RANDOM.bytes((33 << 20) + 9), "b.dat": RANDOM.bytes(100), "c.dat": b""}
     files = []
     for name, content in data.items():
         for place in (source, folder / "data"):
             (place / name).write_bytes(content)
         granules = [
-            xxhash.xxh3_128_hexdigest(content[i : i + GRANULE])
-            for i in range(0, len(content), GRANULE)
+            xxhash.xxh3_128_hexdigest(content[i : i + (16 << 20)])
+            for i in range(0, len(content), 16 << 20)
         ]
         stat = (source / name).stat()
         files.append(

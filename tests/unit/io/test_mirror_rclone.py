@@ -58,7 +58,7 @@ def place(tmp_path) -> Path:
     (rec / "CSC1.ncs").write_bytes(RANDOM.bytes(200_000))
     (rec / "sub" / "Events 1.nev").write_bytes(RANDOM.bytes(17))
     (rec / ".hidden").write_bytes(b"no")
-    old = time.time() - 3600
+    old = int(time.time()) - 3600
     for path in rec.rglob("*"):
         os.utime(path, (old, old))
     return tmp_path / "served"
@@ -133,6 +133,23 @@ def test_there_and_back_over_a_real_server(kind, place, tmp_path):
             assert PASSWORD not in path.read_text()
 
 
+def test_without_checksums_at_the_place_the_bytes_are_compared(place, tmp_path):
+    """What was uploaded in parts without a checksum has none that could be compared."""
+    options, config = SERVERS["s3"]
+    with serving("s3", place, *options, "--etag-hash", "") as port:
+        rclone = configured(tmp_path, config.format(port=port, secret=obscured()))
+        rec, folder = place / "bucket" / "rec", tmp_path / "in"
+        wrong = folder / INCOMING_NAME / "CSC1.ncs"
+        wrong.parent.mkdir(parents=True)
+        data = bytearray((rec / "CSC1.ncs").read_bytes())
+        data[99] ^= 4
+        wrong.write_bytes(data)
+        listed = {one.file: one for one in rclone.list_files("lab:bucket/rec")}
+        os.utime(wrong, (listed["CSC1.ncs"].modified_s,) * 2)
+        with pytest.raises(BadRecording, match=r"the first is CSC1\.ncs"):
+            take_in_remote("lab:bucket/rec", tmp_path / "x", folder, rclone)
+
+
 def test_the_row_finds_what_was_taken_in_from_a_remote(alias, tmp_path):
     source = tmp_path / "lab" / "disk:bucket/rec"
     manifest = take_in_remote("disk:bucket/rec", source, tmp_path / "in", alias)
@@ -186,6 +203,19 @@ def test_what_differs_from_the_remote_after_copying_is_refused(alias, place, tmp
     with pytest.raises(BadRecording, match=r"1 of 2 files differ .* the first is CSC1\.ncs"):
         take_in_remote("disk:bucket/rec", tmp_path / "x", folder, alias)
     assert read_manifest(folder) is None
+    same(take_in_remote("disk:bucket/rec", tmp_path / "x", folder, alias), rec)
+
+
+def test_a_place_may_be_a_single_file(alias, place, tmp_path):
+    rec = place / "bucket" / "rec"
+    for text in ("disk:bucket/rec/CSC1.ncs", "deep:CSC1.ncs"):
+        with (tmp_path / "rclone.conf").open("a") as file:
+            file.write(f"[deep]\ntype = alias\nremote = {rec}\n")
+        folder = tmp_path / text.partition(":")[0]
+        manifest = take_in_remote(text, tmp_path / text.replace(":", ":/"), folder, alias)
+        assert Path(manifest.root).read_bytes() == (rec / "CSC1.ncs").read_bytes()
+        assert [e.file for e in manifest.files] == ["CSC1.ncs"]
+        assert scrub(manifest) == ()
 
 
 def test_a_remote_that_was_written_to_just_now_is_waited_for(alias, place, tmp_path):

@@ -10,9 +10,9 @@ import pytest
 
 from wakeful.io.mirror import (
     ASIDE_NAME,
-    GRANULE,
     HEAD_BYTES,
     Damage,
+    grid,
     piece_bounds,
     pieces_of,
     repair,
@@ -22,6 +22,16 @@ from wakeful.io.mirror import (
 from wakeful.io.mirror.grid import piece_at
 
 RANDOM = np.random.default_rng(11)
+
+GRANULE = 1 << 18
+"""Smaller than the true one in these tests, so that they are quick."""
+
+
+@pytest.fixture(autouse=True)
+def _small_granules(monkeypatch):
+    monkeypatch.setattr(grid, "GRANULE", GRANULE)
+
+
 SIZES = {"CSC1.ncs": HEAD_BYTES + 2 * GRANULE + 77, "sub/b.dat": HEAD_BYTES + 500, "c.txt": 40}
 
 

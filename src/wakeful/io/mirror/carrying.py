@@ -1,12 +1,15 @@
 """Pieces on their way from the source to the mirror: read, hashed, written, read back, vouched for.
 
 Three things happen at one time: the next pieces are read and hashed, one is written, and those
-written before are flushed, dropped from memory, read back from the disk and compared. Only then
-does the journal vouch for them. Memory is a handful of buffers, whatever the size of the files.
+written before are flushed, read back from the disk and compared. Only then does the journal vouch
+for them. Both go past the page cache where the disk can do that. Memory is a handful of buffers,
+whatever the size of the files.
 """
 
 from __future__ import annotations
 
+import errno
+import mmap
 import os
 import queue
 import threading
@@ -30,6 +33,9 @@ OnVerified = Callable[[Path, int, int, memoryview | None], None]
 """Called with the file to read, the range of its bytes that was just verified, and those bytes."""
 
 PROBE_BYTES = 4096
+
+_DIRECT_BYTES = 4096
+"""What goes past the page cache lies on multiples of this, in the file and in memory."""
 
 _N_AHEAD = 2
 _BATCH_PIECES = 4
@@ -61,6 +67,7 @@ class Carried:
     """Of the whole file, where the file is carried from its first byte."""
     source_fd: int = -1
     copy_fd: int = -1
+    direct_fd: int = -1
     is_new: bool = False
 
     def open_source(self) -> int:
@@ -78,12 +85,21 @@ class Carried:
             os.ftruncate(self.copy_fd, self.start)
         return self.copy_fd
 
+    def open_direct(self) -> int:
+        """A descriptor past the page cache; below 0 where the disk has none."""
+        if self.direct_fd == -1 and self.copy is not None:
+            try:
+                self.direct_fd = os.open(self.copy, os.O_RDWR | os.O_DIRECT | os.O_CLOEXEC)
+            except OSError:
+                self.direct_fd = -2
+        return self.direct_fd
+
     def close(self) -> None:
-        """Close both descriptors."""
-        for descriptor in (self.source_fd, self.copy_fd):
+        """Close all descriptors."""
+        for descriptor in (self.source_fd, self.copy_fd, self.direct_fd):
             if descriptor >= 0:
                 os.close(descriptor)
-        self.source_fd = self.copy_fd = -1
+        self.source_fd = self.copy_fd = self.direct_fd = -1
 
 
 @dataclass(frozen=True)
@@ -106,7 +122,7 @@ class End:
 
 @dataclass(frozen=True)
 class _Read:
-    buffer: bytearray
+    buffer: mmap.mmap
     digest: str
     probe: str
 
@@ -148,9 +164,9 @@ class Carrier:
         self._pace = pace
         self._advance = advance
         self._on_verified = on_verified
-        self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
+        self._free: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
         self._n_buffers = 0
-        self._check_buffer = bytearray()
+        self._check_buffer: mmap.mmap | None = None
         self._stopped = threading.Event()
 
     def carry(self, steps: Iterator[Piece | End]) -> None:
@@ -224,10 +240,10 @@ class Carrier:
                     self._advance(checking.result())
                     return
 
-    def _buffer(self) -> bytearray:
+    def _buffer(self) -> mmap.mmap:
         if self._n_buffers <= _N_AHEAD:
             self._n_buffers += 1
-            return bytearray(GRANULE)
+            return mmap.mmap(-1, GRANULE)
         return self._free.get()
 
     def _read(self, piece: Piece) -> _Read:
@@ -258,7 +274,7 @@ class Carrier:
             file.hasher.update(view)
         return _Read(buffer, xxhash.xxh3_128_hexdigest(view), probe_of(view))
 
-    def _write(self, piece: Piece, buffer: bytearray) -> None:
+    def _write(self, piece: Piece, buffer: mmap.mmap) -> None:
         """Write a piece, or where there is no copy say that it was hashed."""
         file, n_bytes = piece.file, piece.stop - piece.start
         view = memoryview(buffer)[:n_bytes]
@@ -269,10 +285,12 @@ class Carrier:
             target = file.open_copy(file.copy)
             at = max(piece.start, file.start)
             view = view[at - piece.start :]
+            if at % _DIRECT_BYTES == 0:
+                n_direct = _write_directly(file, view, at)
+                at, view = at + n_direct, view[n_direct:]
             while view:
                 n_written = os.pwrite(target, view, at)
-                at += n_written
-                view = view[n_written:]
+                at, view = at + n_written, view[n_written:]
         view.release()
         self._free.put(buffer)
 
@@ -314,12 +332,38 @@ class Carrier:
 
     def _read_back(self, piece: Piece) -> memoryview:
         """The bytes of a piece as they lie on the disk, not as they were in memory."""
-        if not self._check_buffer:
-            self._check_buffer = bytearray(GRANULE)
+        if self._check_buffer is None:
+            self._check_buffer = mmap.mmap(-1, GRANULE)  # on a border of pages, for O_DIRECT
         view = memoryview(self._check_buffer)[: piece.stop - piece.start]
         os.posix_fadvise(piece.file.copy_fd, piece.start, len(view), os.POSIX_FADV_DONTNEED)
-        n_read = read_at(piece.file.copy_fd, view, piece.start)
-        return view[:n_read]
+        if len(view) % _DIRECT_BYTES == 0 and piece.file.open_direct() >= 0:
+            try:
+                return view[: read_at(piece.file.direct_fd, view, piece.start)]
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # borders of this disk are wider
+                    raise
+        return view[: read_at(piece.file.copy_fd, view, piece.start)]
+
+
+def _write_directly(file: Carried, view: memoryview, at: int) -> int:
+    """Write past the page cache as much as can be; returns how many bytes, 0 where none can.
+
+    Filling the page cache is by far the dearest part of copying, and what is in it would have to be
+    thrown out again before it is read back.
+    """
+    n_bytes = len(view) // _DIRECT_BYTES * _DIRECT_BYTES
+    done = 0
+    while done < n_bytes and file.open_direct() >= 0:
+        try:
+            n_written = os.pwrite(file.direct_fd, view[done:n_bytes], at + done)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            break  # borders of this disk are wider
+        done += n_written
+        if n_written % _DIRECT_BYTES:
+            break
+    return done
 
 
 def read_at(descriptor: int, view: memoryview, start: int) -> int:

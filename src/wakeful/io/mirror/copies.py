@@ -30,7 +30,7 @@ from wakeful.io.mirror.passes import Progress
 from wakeful.io.mirror.rclone import Rclone, is_remote
 from wakeful.io.mirror.scrubbing import scrub
 from wakeful.io.mirror.sums import SUMS_NAME
-from wakeful.model.errors import BadRecording
+from wakeful.model.errors import BadRecording, NoRecording
 
 
 class NotSafeYet(BadRecording):
@@ -73,6 +73,7 @@ def make_second_copy(
     """
     _check_mirror(manifest)
     target = second_place(folder, place)
+    _check_apart(folder, place)
     if is_remote(place):
         rclone.copy(str(folder / DATA_NAME), f"{target}/{DATA_NAME}", progress=progress)
         for name in (MANIFEST_NAME, SUMS_NAME):
@@ -116,12 +117,6 @@ def check_second_copy(
             progress=progress,
         )
     else:
-        if Path(target) == folder.absolute():
-            raise BadRecording(
-                "this is the mirror itself",
-                where=target,
-                remedy="give a folder on another disk",
-            )
         second = read_manifest(Path(target))
         if second is None or not second.complete:
             raise BadRecording(
@@ -139,6 +134,19 @@ def check_second_copy(
             where=target,
             remedy="check that disk or server; what is damaged there can be removed and is then "
             "copied again",
+        )
+
+
+def _check_apart(folder: Path, place: str) -> None:
+    """The second copy must not be written into the mirror."""
+    if is_remote(place):
+        return
+    mine, target = folder.resolve(), Path(second_place(folder, place)).resolve()
+    if target.is_relative_to(mine) or mine.is_relative_to(target):
+        raise BadRecording(
+            "this is the mirror itself, or a folder in it",
+            where=str(target),
+            remedy="give a folder on another disk",
         )
 
 
@@ -187,16 +195,23 @@ def delete_source(
     ------
     NotSafeYet
         Something of this does not hold; nothing was deleted.
+
+    Returns
+    -------
+    What was deleted; nothing where nothing was left.
     """
     manifest = read_manifest(folder)
     if manifest is None or manifest.in_place:
         raise _refuse(source, "it has no mirror", "mirror it first, without --in-place")
-    look = look_at(source, ending)
+    try:
+        look = look_at(source, ending)
+    except NoRecording:
+        return Deletion((), 0)  # an earlier call deleted all there was
     if not manifest.complete or not look.ended:
         raise _refuse(source, f"it is still growing ({look.why})", "wait until it has ended")
     if not is_current(manifest, source, in_place=False):
         raise _refuse(source, "it has changed since it was mirrored", "mirror it again")
-    _check_disks(source, folder, place)
+    _check_disks(source, folder, place, rclone)
     with hold_intake(folder, str(source)):
         damage = scrub(manifest, progress=progress)
         if damage:
@@ -211,7 +226,8 @@ def delete_source(
         entries = {entry.file: entry for entry in manifest.files}
         proven: list[tuple[Path, FileEntry, os.stat_result]] = []
         done = 0
-        for path in source_files(source):
+        # Beside a recording that is one file may lie tables that others share: they stay.
+        for path in (source,) if source.is_file() else source_files(source):
             entry = entries[path.relative_to(base).as_posix()]
             stat = _prove(path, entry)
             if stat is None:
@@ -229,15 +245,16 @@ def _refuse(source: Path, why: str, remedy: str) -> NotSafeYet:
     return NotSafeYet(f"nothing was deleted: {why}", where=str(source), remedy=remedy)
 
 
-def _check_disks(source: Path, folder: Path, place: str) -> None:
+def _check_disks(source: Path, folder: Path, place: str, rclone: Rclone) -> None:
     """The two copies must not go with one disk, nor lie in what is deleted."""
-    inside = source.absolute()
-    if folder.absolute().is_relative_to(inside):
+    inside = source.resolve()
+    if folder.resolve().is_relative_to(inside):
         raise _refuse(source, "the mirror lies inside it", "mirror it to another place")
-    if is_remote(place):
+    where = second_place(folder, place)
+    target = rclone.find_local(where) if is_remote(place) else Path(where)
+    if target is None:
         return
-    target = Path(second_place(folder, place))
-    if target.is_relative_to(inside):
+    if target.resolve().is_relative_to(inside):
         raise _refuse(source, "the second copy lies inside it", "give a folder on another disk")
     if not target.is_dir():
         raise _refuse(source, f"there is no second copy in {target}", "make it: --second-copy")

@@ -110,7 +110,8 @@ def look_at(source: Path, ending: Ending) -> Look:
         else:
             at_rest.add(name)
     if ending.marker and not any(
-        fnmatch(path.name, ending.marker) for path in base.rglob("*") if path.is_file()
+        fnmatch(path.name, ending.marker) and path.is_file()
+        for path in (base.rglob("*") if source.is_dir() else base.iterdir())
     ):
         why = why or f"no file is called {ending.marker} yet, which marks the end"
     why_ended = "all files are closed or have settled"

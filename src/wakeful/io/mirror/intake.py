@@ -91,14 +91,13 @@ def take_in(
         converted = convert_older(folder)
         if converted is not None and not source.exists():
             return converted
-        look = look_at(source, ending or Ending()) if following else None
         return _plainly(
             source,
             lambda: _run(
                 source,
                 folder,
                 in_place=in_place,
-                look=look,
+                look=look_at(source, ending or Ending()) if following else None,
                 pace=Pace(bandwidth_mb_per_s),
                 progress=progress,
                 on_verified=on_verified,

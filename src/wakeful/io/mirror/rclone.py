@@ -14,7 +14,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +51,9 @@ _DENIED = (
     "logon failure",
 )
 _ABSENT = ("directory not found", "object not found", "nosuchbucket", "no such file or directory")
+_SIGNS_OF_UNCHECKED = ("hashes could not be checked", "No common hash found")
+_UNCHECKED = "unchecked"
+
 _NETWORK = (
     "connection refused",
     "connection reset",
@@ -96,6 +100,8 @@ class _Said:
     code: int
     output: str
     errors: list[str] = field(default_factory=list)
+    unchecked: bool = False
+    """Whether checksums were to be compared, and some were not there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +118,17 @@ class Rclone:
     config: Path | None = None
     bandwidth_mb_per_s: float = 0.0
     pauses_s: tuple[float, ...] = _PAUSES_S
+
+    def split_file(self, place: str) -> tuple[str, str]:
+        """The folder and the name of a place that is a file; a folder itself and "" else."""
+        try:
+            tree = json.loads(self._run(place, ["lsjson", "--stat", place]).output)
+        except NoRecording:
+            return place, ""
+        if not isinstance(tree, dict) or tree.get("IsDir", True):
+            return place, ""
+        name = str(tree["Name"])
+        return place.removesuffix(name), name
 
     def list_files(self, place: str) -> tuple[Listed, ...]:
         """All files at a place, hidden ones left out.
@@ -136,6 +153,7 @@ class Rclone:
         target: str,
         *,
         unless_in: Path | None = None,
+        files: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> None:
         """Copy what the target lacks or has in another size or of another time.
@@ -143,16 +161,17 @@ class Rclone:
         Parameters
         ----------
         unless_in : a folder; what is there already, with size and time, is not copied
+        files : only these
         progress : called with bytes done and in all
         """
         extra = [] if unless_in is None else ["--compare-dest", str(unless_in)]
         if self.bandwidth_mb_per_s:
             extra += ["--bwlimit", f"{max(1, round(self.bandwidth_mb_per_s * 1e6))}B"]
-        self._run(
-            source if is_remote(source) else target,
-            ["copy", "--no-update-dir-modtime", *_VISIBLE, *extra, source, target],
-            progress,
-        )
+        place = source if is_remote(source) else target
+        with _only(files) as which:
+            self._run(
+                place, ["copy", "--no-update-dir-modtime", *which, *extra, source, target], progress
+            )
 
     def compare(
         self,
@@ -175,14 +194,11 @@ class Rclone:
         if not (download or self._has_checksums(place)):
             download = True
         arguments = ["check", "--one-way", "--combined", "-", *(["--download"] * download)]
-        with tempfile.TemporaryDirectory(prefix="wakeful-") as folder:
-            if files is None:
-                arguments += _VISIBLE
-            else:
-                listed = Path(folder, "files")
-                listed.write_bytes(b"".join(os.fsencode(name) + b"\n" for name in files))
-                arguments += ["--files-from-raw", str(listed)]
-            said = self._run(place, [*arguments, source, target], progress, may_differ=True)
+        with _only(files) as which:
+            said = self._run(place, [*arguments, *which, source, target], progress, may_differ=True)
+        if said.unchecked:
+            # Without a checksum only sizes were compared, and that is no proof.
+            return self.compare(source, target, download=True, files=files, progress=progress)
         lines = [line for line in said.output.splitlines() if line[1:2] == " "]
         wrong = tuple(line[2:] for line in lines if line[0] != "=")
         same = [line for line in lines if line[0] == "="]
@@ -193,13 +209,19 @@ class Rclone:
             raise self._failure(place, said.errors)
         return wrong
 
+    def find_local(self, place: str) -> Path | None:
+        """Where a remote lies that is no more than a folder of this machine; else None."""
+        features = self._features(place)
+        is_local = bool((features.get("Features") or {}).get("IsLocal"))
+        return Path(features["Root"]) if is_local and features.get("Root") else None
+
     def _has_checksums(self, place: str) -> bool:
-        remote = place.partition(":")[0] + ":"
-        text = self._run(place, ["backend", "features", remote]).output
+        return bool(self._features(place).get("Hashes"))
+
+    def _features(self, place: str) -> dict[str, Any]:
+        text = self._run(place, ["backend", "features", place]).output
         features: dict[str, Any] = json.loads(text)
-        return bool(
-            set(features.get("Hashes") or ()) & {"md5", "sha1", "sha256", "blake3", "xxh128"}
-        )
+        return features
 
     def _run(
         self,
@@ -250,7 +272,8 @@ class Rclone:
                 process.kill()
                 raise
             output.seek(0)
-            return _Said(code, os.fsdecode(output.read()), errors)
+            text = os.fsdecode(output.read())
+            return _Said(code, text, [e for e in errors if e != _UNCHECKED], _UNCHECKED in errors)
 
     def _failure(self, place: str, errors: Sequence[str]) -> BadRecording | BadConfig:
         """What rclone complained of, in plain words and without secrets."""
@@ -284,6 +307,18 @@ class Rclone:
         )
 
 
+@contextmanager
+def _only(files: Sequence[str] | None) -> Iterator[tuple[str, ...]]:
+    """What tells rclone which files are meant: those given, or all that are visible."""
+    if files is None:
+        yield _VISIBLE
+        return
+    with tempfile.TemporaryDirectory(prefix="wakeful-") as folder:
+        listed = Path(folder, "files")
+        listed.write_bytes(b"".join(os.fsencode(name) + b"\n" for name in files))
+        yield ("--files-from-raw", str(listed))
+
+
 def _note(line: bytes, errors: list[str], progress: Progress | None) -> None:
     try:
         tree = json.loads(line)
@@ -294,6 +329,8 @@ def _note(line: bytes, errors: list[str], progress: Progress | None) -> None:
     if stats is not None:
         if progress is not None and stats.get("totalBytes"):
             progress(int(stats["bytes"]), int(stats["totalBytes"]))
+    elif any(sign in str(tree.get("msg", "")) for sign in _SIGNS_OF_UNCHECKED):
+        errors.append(_UNCHECKED)
     elif tree.get("level") in ("error", "critical", "fatal", "emergency", "alert"):
         errors.append(str(tree.get("msg", "")).strip())
 

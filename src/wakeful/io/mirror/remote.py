@@ -11,8 +11,7 @@ import xxhash
 
 from wakeful.io.atomic import sync_file, sync_folder
 from wakeful.io.mirror.carrying import probe_of
-from wakeful.io.mirror.grid import GRANULE, pieces_of
-from wakeful.io.mirror.grid import piece_bounds as bounds_of
+from wakeful.io.mirror.grid import GRANULE, piece_bounds, pieces_of
 from wakeful.io.mirror.intake import hold_intake
 from wakeful.io.mirror.journal import JOURNAL_NAME, Journal, Pieces
 from wakeful.io.mirror.manifest import (
@@ -64,7 +63,8 @@ def take_in_remote(
     TakenInElsewhere
         Another process takes this recording in at this moment.
     """
-    listed = rclone.list_files(place)
+    there, only = rclone.split_file(place)
+    listed = tuple(one for one in rclone.list_files(there) if not only or one.file == only)
     _check_age(place, listed, settle_s)
     with hold_intake(folder, place), Journal(folder / JOURNAL_NAME) as journal:
         data, incoming = folder / DATA_NAME, folder / INCOMING_NAME
@@ -85,11 +85,19 @@ def take_in_remote(
                 target = incoming / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(target)
-        rclone.copy(place, str(incoming), unless_in=data, progress=progress)
+        rclone.copy(
+            there,
+            str(incoming),
+            unless_in=data,
+            files=[only] if only else None,
+            progress=progress,
+        )
         arrived = _arrived(incoming, listed)
         if arrived:
-            wrong = rclone.compare(place, str(incoming), download=False, files=arrived)
+            wrong = rclone.compare(there, str(incoming), download=False, files=arrived)
             if wrong:
+                for name in wrong:  # else its size and time would pass for it the next time
+                    (incoming / name).unlink(missing_ok=True)
                 raise BadRecording(
                     f"{len(wrong)} of {len(arrived)} files differ from what lies there, the first "
                     f"is {wrong[0]}",
@@ -184,7 +192,7 @@ def _hash_in(journal: Journal, name: str, path: Path) -> None:
     with path.open("rb", buffering=0) as file:
         buffer = bytearray(min(GRANULE, max(1, stat.st_size)))
         for number in pieces_of(0, stat.st_size):
-            start, stop = bounds_of(number, stat.st_size)
+            start, stop = piece_bounds(number, stat.st_size)
             view = memoryview(buffer)[: stop - start]
             done = 0
             while done < len(view) and (n := file.readinto(view[done:])):

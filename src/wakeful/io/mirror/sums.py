@@ -23,7 +23,7 @@ def write_sums(folder: Path, manifest: Manifest) -> None:
         escaped = shown.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
         mark = "\\" if escaped != shown else ""
         line = f"{mark}{entry.blake3}  {escaped}\n"
-        if line.isprintable() or line.encode(errors="ignore").decode() == line:
+        if line.encode(errors="ignore").decode() == line:
             lines.append(line)
     write_bytes(folder / SUMS_NAME, "".join(lines).encode())
 
