@@ -14,7 +14,7 @@ import threading
 import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +33,9 @@ from wakeful.model.time import Interval, Span, cut_spans
 
 _BUFFER_BYTES = 256 * 1024
 """Small enough to stay in the second-level cache between `pread` and the copy out of it."""
+
+_AHEAD_BYTES = 1024 * 1024
+"""Linux cuts what it is told to fetch ahead to about this much."""
 
 _SCAN_BYTES = 4 * 1024 * 1024
 """How much of a file is held while the heads of its records are looked at."""
@@ -151,6 +154,12 @@ class ChannelRecords:
     runs: tuple[Run, ...]
     check: RecordCheck | None = None
     """Sees every head of records whose samples are read."""
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether records are read whole; else only what is wanted of each."""
+        stored_bytes = self.layout.samples_per_record * self.layout.encoding.n_bytes
+        return stored_bytes * _SPARSE >= self.layout.record_bytes <= _BUFFER_BYTES
 
     def pieces(self, first_sample: int, n_samples: int) -> Iterator[tuple[Run, int, int, int]]:
         """Where samples lie: (run, offset among those asked for, offset in the run, length)."""
@@ -341,16 +350,29 @@ class RecordSource:
         for position, row in enumerate(chosen):
             self._read_row(self._records[row], first_sample, out[position])
 
+    def expect(self, first_sample: int, n_samples: int, rows: Sequence[int]) -> None:
+        """See `ReadsAhead.expect`."""
+        if not hasattr(os, "posix_fadvise"):
+            return
+        for records in (self._records[row] for row in rows):
+            size, base = records.layout.record_bytes, records.layout.header_bytes
+            if not records.is_dense:
+                continue
+            for file, first, last in records.record_ranges(first_sample, n_samples):
+                # Nothing may come of it: what is wrong is said when the samples are read.
+                with suppress(BadRecording, OSError), self._files.lend(records.files[file]) as lent:
+                    for at in range(base + first * size, base + last * size, _AHEAD_BYTES):
+                        n_bytes = min(_AHEAD_BYTES, base + last * size - at)
+                        os.posix_fadvise(lent, at, n_bytes, os.POSIX_FADV_WILLNEED)
+
     def _read_row(self, records: ChannelRecords, first_sample: int, out: Samples) -> None:
         layout, check = records.layout, records.check
         per = layout.samples_per_record
-        stored_bytes = per * layout.encoding.n_bytes
-        dense = stored_bytes * _SPARSE >= layout.record_bytes <= _BUFFER_BYTES
         for run, done, offset, length in records.pieces(first_sample, len(out)):
             path, target = records.files[run.file], out[done : done + length]
             record, inside = divmod(run.skip + offset, per)
             record += run.first_record
-            if not dense:
+            if not records.is_dense:
                 self._read_sparse(path, layout, record, inside, target)
                 continue
             n_records = -(-(inside + length) // per)

@@ -17,6 +17,7 @@ from wakeful.io.records import (
     Run,
     iterate_heads,
 )
+from wakeful.model.arrays import ReadsAhead
 from wakeful.model.errors import BadRecording, TruncatedFile
 from wakeful.model.subject import Channel
 from wakeful.model.time import Span
@@ -187,3 +188,18 @@ def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
         file.truncate(120 * 15 + 7)
     with pytest.raises(TruncatedFile, match="ends at byte 1,807"):
         source.read(0, out)
+
+
+def test_expecting_samples_is_never_an_error_and_changes_nothing(tmp_path: Path) -> None:
+    raw = np.random.default_rng(3).integers(0, 256, (20, 120), dtype=np.uint8)
+    path = tmp_path / "f"
+    path.write_bytes(raw.tobytes())
+    source = _source(path, RecordLayout(0, 120, 20, 50), 1000)
+    assert isinstance(source, ReadsAhead)
+    source.expect(130, 500, (0,))
+    out = np.empty((1, 500), np.int16)
+    source.read(130, out)
+    planted = raw[:, 20:].copy().view("<i2").reshape(-1)
+    np.testing.assert_array_equal(out[0], planted[130:630])
+    path.unlink()
+    _source(path, RecordLayout(0, 120, 20, 50), 1000).expect(0, 1000, (0,))
