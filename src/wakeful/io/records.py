@@ -13,7 +13,7 @@ import sys
 import threading
 import weakref
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -338,6 +338,9 @@ class RecordSource:
         self.dtype = records[0].layout.encoding.dtype if records else np.dtype(np.int16)
         self._records = tuple(records)
         self._files = OpenFiles()
+        self.guard: Callable[[Path, int, int], None] | None = None
+        """Called with a file and the bytes (first, one past the last) that are about to be read;
+        raises where they must not be used."""
 
     def read(self, first_sample: int, out: Samples, rows: Sequence[int] | None = None) -> None:
         """See `ArraySource.read`."""
@@ -372,10 +375,13 @@ class RecordSource:
             path, target = records.files[run.file], out[done : done + length]
             record, inside = divmod(run.skip + offset, per)
             record += run.first_record
+            n_records = -(-(inside + length) // per)
+            if self.guard is not None:
+                at, size = layout.header_bytes + record * layout.record_bytes, layout.record_bytes
+                self.guard(path, at, at + n_records * size)
             if not records.is_dense:
                 self._read_sparse(path, layout, record, inside, target)
                 continue
-            n_records = -(-(inside + length) // per)
             heads = np.empty((n_records, layout.samples_at if check else 0), np.uint8)
             self._read_dense(path, layout, record, inside, target, heads)
             if check:
