@@ -85,7 +85,8 @@ endef
 .venv-bench/bin/python:
 	$(call make_environment,.venv-bench)
 
-.venv-bench/.made: pyproject.toml .venv-bench/bin/python
+.venv-bench/.made: pyproject.toml benchmarks/requirements.txt .venv-bench/bin/python
 	@echo 'making the environment of the benchmarks (a few minutes, once) ...'
-	@.venv-bench/bin/python -m pip -qq install -e '.[bench]'
+	@.venv-bench/bin/python -m pip -qq install -r benchmarks/requirements.txt
+	@.venv-bench/bin/python -m pip -qq install --no-deps -e .
 	@touch $@

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wakeful.model.arrays import ArraySource, Samples
+from wakeful.model.arrays import ArraySource, ReadsAhead, Samples
 from wakeful.model.errors import BadChannels
 from wakeful.model.recording import Stream
 from wakeful.model.subject import UNKNOWN_REGION, Channel, ChannelKind
@@ -197,6 +197,11 @@ class LabelledSource:
         """See `ArraySource.read`."""
         chosen = self._rows if rows is None else [self._rows[row] for row in rows]
         self._source.read(first_sample, out, chosen)
+
+    def expect(self, first_sample: int, n_samples: int, rows: Sequence[int]) -> None:
+        """See `ReadsAhead.expect`."""
+        if isinstance(self._source, ReadsAhead):
+            self._source.expect(first_sample, n_samples, [self._rows[row] for row in rows])
 
 
 def _read_text(path: Path) -> str:

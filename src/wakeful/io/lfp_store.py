@@ -375,7 +375,7 @@ class FileSink:
             for channel in range(self._layout.n_channels):
                 row = np.ascontiguousarray(samples[channel, done : done + n], self._layout.dtype)
                 offset = self._layout.offset(minute, channel, start)
-                _write_all(self._file, row.tobytes(), offset)
+                _write_all(self._file, row.data.cast("B"), offset)
 
     def finish(self) -> FileSource:
         """See `ArraySink.finish`."""
@@ -396,7 +396,7 @@ class FileSink:
         return FileSource.open(self._folder, self._name)
 
 
-def _write_all(file: int, data: bytes, offset: int) -> None:
+def _write_all(file: int, data: bytes | memoryview, offset: int) -> None:
     """Pwrite may write less than asked, for example on a full disk before it raises."""
     view = memoryview(data)
     while view:

@@ -9,19 +9,21 @@ is faster than page faults on a memory map and keeps memory flat.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.io.head_check import HeadCheck
+from wakeful.io.record_kernel import read_records
 from wakeful.model.arrays import ArraySource, Samples, find_span
 from wakeful.model.errors import BadRecording, TruncatedFile
 from wakeful.model.events import EventSeries, VideoTrack
@@ -31,6 +33,9 @@ from wakeful.model.time import Interval, Span, cut_spans
 
 _BUFFER_BYTES = 256 * 1024
 """Small enough to stay in the second-level cache between `pread` and the copy out of it."""
+
+_AHEAD_BYTES = 1024 * 1024
+"""Linux cuts what it is told to fetch ahead to about this much."""
 
 _SCAN_BYTES = 4 * 1024 * 1024
 """How much of a file is held while the heads of its records are looked at."""
@@ -95,6 +100,12 @@ class RecordLayout:
     samples_per_record: int
     encoding: Encoding = Encoding.INT16
 
+    @property
+    def in_machine_words(self) -> bool:
+        """Whether samples are int16 as this machine has them, each at an even place."""
+        even = self.record_bytes % 2 == 0 and self.samples_at % 2 == 0
+        return even and self.encoding is Encoding.INT16 and sys.byteorder == "little"
+
     def n_records(self, size_bytes: int) -> tuple[int, int]:
         """Whole records in a file of this size, and the bytes left over."""
         return divmod(max(0, size_bytes - self.header_bytes), self.record_bytes)
@@ -117,6 +128,23 @@ class Run:
     """Samples of the first record that are left out."""
 
 
+class RecordCheck(Protocol):
+    """Looks at the heads of records on their way."""
+
+    def verify(
+        self, stored: NDArray[np.uint8], path: Path, first_record: int, n_last: int | None = None
+    ) -> None:
+        """Raise BadRecording where a record is not what it was taken for.
+
+        Parameters
+        ----------
+        stored : (n_records, bytes before the samples), contiguous
+        path, first_record : where they were read, for the error
+        n_last : samples that are wanted of the last one; all where None
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class ChannelRecords:
     """All samples of one channel: its files, and which records hold what."""
@@ -124,8 +152,14 @@ class ChannelRecords:
     files: tuple[Path, ...]
     layout: RecordLayout
     runs: tuple[Run, ...]
-    check: HeadCheck | None = None
-    """What heads must be as they pass by; None where the format's records have none."""
+    check: RecordCheck | None = None
+    """Sees every head of records whose samples are read."""
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether records are read whole; else only what is wanted of each."""
+        stored_bytes = self.layout.samples_per_record * self.layout.encoding.n_bytes
+        return stored_bytes * _SPARSE >= self.layout.record_bytes <= _BUFFER_BYTES
 
     def pieces(self, first_sample: int, n_samples: int) -> Iterator[tuple[Run, int, int, int]]:
         """Where samples lie: (run, offset among those asked for, offset in the run, length)."""
@@ -164,12 +198,18 @@ class OpenFiles:
         TruncatedFile
             The file is shorter than it was when the recording was opened.
         """
+        with self.lend(path) as descriptor:
+            read_exactly(descriptor, buffer, offset, path)
+
+    @contextmanager
+    def lend(self, path: Path) -> Iterator[int]:
+        """The file's descriptor, open for as long as the block lasts."""
         descriptor = self._descriptors.get(path)
         passing = False
         if descriptor is None:
             descriptor, passing = self._open(path)
         try:
-            read_exactly(descriptor, buffer, offset, path)
+            yield descriptor
         finally:
             if passing:
                 os.close(descriptor)
@@ -317,6 +357,9 @@ class RecordSource:
         self.dtype = records[0].layout.encoding.dtype if records else np.dtype(np.int16)
         self._records = tuple(records)
         self._files = OpenFiles()
+        self.guard: Callable[[Path, int, int], None] | None = None
+        """Called with a file and the bytes (first, one past the last) that are about to be read;
+        raises where they must not be used."""
 
     def read(self, first_sample: int, out: Samples, rows: Sequence[int] | None = None) -> None:
         """See `ArraySource.read`."""
@@ -329,23 +372,49 @@ class RecordSource:
         for position, row in enumerate(chosen):
             self._read_row(self._records[row], first_sample, out[position])
 
+    def expect(self, first_sample: int, n_samples: int, rows: Sequence[int]) -> None:
+        """See `ReadsAhead.expect`."""
+        if not hasattr(os, "posix_fadvise"):
+            return
+        for records in (self._records[row] for row in rows):
+            size, base = records.layout.record_bytes, records.layout.header_bytes
+            if not records.is_dense:
+                continue
+            for file, first, last in records.record_ranges(first_sample, n_samples):
+                # Nothing may come of it: what is wrong is said when the samples are read.
+                with suppress(BadRecording, OSError), self._files.lend(records.files[file]) as lent:
+                    for at in range(base + first * size, base + last * size, _AHEAD_BYTES):
+                        n_bytes = min(_AHEAD_BYTES, base + last * size - at)
+                        os.posix_fadvise(lent, at, n_bytes, os.POSIX_FADV_WILLNEED)
+
     def _read_row(self, records: ChannelRecords, first_sample: int, out: Samples) -> None:
-        layout = records.layout
+        layout, check = records.layout, records.check
         per = layout.samples_per_record
         for run, done, offset, length in records.pieces(first_sample, len(out)):
-            path = records.files[run.file]
+            path, target = records.files[run.file], out[done : done + length]
             record, inside = divmod(run.skip + offset, per)
             record += run.first_record
-            target = out[done : done + length]
-            head = min(-inside % per, length)
-            if head:
-                self._read_part(path, layout, record, inside, target[:head])
-                record += 1
-            n_full, tail = divmod(length - head, per)
-            full = target[head : head + n_full * per]
-            self._read_full(path, layout, record, full.reshape(n_full, per), records.check)
-            if tail:
-                self._read_part(path, layout, record + n_full, 0, target[length - tail :])
+            n_records = -(-(inside + length) // per)
+            if self.guard is not None:
+                at, size = layout.header_bytes + record * layout.record_bytes, layout.record_bytes
+                self.guard(path, at, at + n_records * size)
+            if not records.is_dense:
+                self._read_sparse(path, layout, record, inside, target)
+                continue
+            heads = np.empty((n_records, layout.samples_at if check else 0), np.uint8)
+            self._read_dense(path, layout, record, inside, target, heads)
+            if check:
+                check.verify(heads, path, record, inside + length - (n_records - 1) * per)
+
+    def _read_sparse(
+        self, path: Path, layout: RecordLayout, record: int, inside: int, out: Samples
+    ) -> None:
+        """Record by record, only what is wanted of each."""
+        done = 0
+        while done < len(out):
+            n = min(layout.samples_per_record - inside, len(out) - done)
+            self._read_part(path, layout, record, inside, out[done : done + n])
+            record, inside, done = record + 1, 0, done + n
 
     def _read_part(
         self, path: Path, layout: RecordLayout, record: int, inside: int, out: Samples
@@ -361,32 +430,40 @@ class RecordSource:
             self._files.read_into(path, stored, at + (inside + start) * per_sample)
             layout.encoding.decode(stored[None, :], piece[None, :])
 
-    def _read_full(
+    def _read_dense(
         self,
         path: Path,
         layout: RecordLayout,
         record: int,
+        inside: int,
         out: Samples,
-        check: HeadCheck | None,
+        heads: NDArray[np.uint8],
     ) -> None:
-        """Whole records, (n_records, samples_per_record)."""
-        n_bytes = layout.samples_per_record * layout.encoding.n_bytes
-        step = _BUFFER_BYTES // layout.record_bytes
-        if step == 0 or n_bytes * _SPARSE < layout.record_bytes:
-            for i, row in enumerate(out):
-                self._read_part(path, layout, record + i, 0, row)
-            return
-        buffer = _thread_buffer()
-        for start in range(0, len(out), step):
-            piece = out[start : start + step]
-            stored = buffer[: len(piece) * layout.record_bytes].reshape(len(piece), -1)
-            at = layout.header_bytes + (record + start) * layout.record_bytes
-            self._files.read_into(path, stored.reshape(-1), at)
-            if check is not None:
-                check.verify(stored, path, record + start)
-            layout.encoding.decode(
-                stored[:, layout.samples_at : layout.samples_at + n_bytes], piece
-            )
+        """All bytes of the records, as many at a time as the buffer holds."""
+        per, size = layout.samples_per_record, layout.record_bytes
+        at, buffer = layout.header_bytes + record * size, _thread_buffer()
+        if layout.in_machine_words and out.flags.c_contiguous:
+            with self._files.lend(path) as descriptor:
+                if read_records(
+                    descriptor, at, size, layout.samples_at, per, inside, buffer, heads, out
+                ):
+                    return
+            # What is wrong is found out below, and said there.
+        n_bytes, head_bytes = layout.encoding.n_bytes, heads.shape[1]
+        step, first = _BUFFER_BYTES // size, layout.samples_at
+        samples = np.empty((step, per), self.dtype)
+        done = number = 0
+        while done < len(out):
+            n_records = min(step, -(-(inside + len(out) - done) // per))
+            stored = buffer[: n_records * size]
+            self._files.read_into(path, stored, at + number * size)
+            rows = stored.reshape(n_records, size)
+            heads[number : number + n_records] = rows[:, :head_bytes]
+            decoded = samples[:n_records]
+            layout.encoding.decode(rows[:, first : first + per * n_bytes], decoded)
+            piece = decoded.reshape(-1)[inside : inside + len(out) - done]
+            out[done : done + len(piece)] = piece
+            done, number, inside = done + len(piece), number + n_records, 0
 
 
 class FileRecording:

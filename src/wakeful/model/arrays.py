@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,21 @@ class ArraySource(Protocol):
         ------
         BadRecording
             The samples asked for are not all in one span.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """A source on a disk that can begin to fetch what will be read soon."""
+
+    def expect(self, first_sample: int, n_samples: int, rows: Sequence[int]) -> None:
+        """Have samples fetched while others are worked on; returns at once, and never fails.
+
+        Parameters
+        ----------
+        first_sample, n_samples : of one span
+        rows : which channels
         """
         ...
 
@@ -120,7 +135,11 @@ class MemorySource:
         find_span(self.spans, first_sample, out.shape[1])
         start = first_sample - self._first_sample
         piece = self._samples[:, start : start + out.shape[1]]
-        out[...] = piece if rows is None else piece[list(rows)]
+        if rows is None:
+            out[...] = piece
+            return
+        for place, row in zip(out, rows, strict=True):
+            place[...] = piece[row]
 
 
 class MemorySink:

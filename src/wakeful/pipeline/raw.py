@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import xxhash
 from wakeful.io.channels_file import LabelledSource
 from wakeful.io.mirror import Manifest, piece_bounds, pieces_of, read_manifest, scans_folder
 from wakeful.io.recording import read_recording
+from wakeful.io.records import RecordSource
 from wakeful.model.arrays import ArraySource
 from wakeful.model.errors import BadRecording
 from wakeful.model.recording import ByteRange, Recording, Stream
@@ -31,13 +33,21 @@ class Raw:
     stream: Stream
     source: ArraySource
     manifest: Manifest
+    checked_in_passing: bool = False
+    """Whether the source holds all it reads against the manifest, as it reads it."""
 
     def name(self, interval: Interval, halo_s: float) -> str:
         """Key of the raw data that a computation of `interval` reads."""
         return name_raw(self.recording, self.stream, self.manifest, interval, halo_s)
 
     def check(self, interval: Interval, halo_s: float) -> None:
-        """See `check_bytes`."""
+        """Make sure of the bytes that a computation of `interval` reads.
+
+        Where the source checks them in passing there is nothing to do beforehand; else see
+        `check_bytes`.
+        """
+        if self.checked_in_passing:
+            return
         wide = _with_halo(interval, halo_s)
         check_bytes(self.manifest, self.recording.byte_ranges(self.stream.name, wide))
 
@@ -83,8 +93,56 @@ def open_raw(reference: RecordingReference) -> Raw:
     stream = _find_stream(recording, reference, manifest.root)
     rows = {channel.name: i for i, channel in enumerate(stream.channels)}
     chosen = [rows[channel.name] for channel in reference.channels]
-    source = LabelledSource(recording.open(stream.name), reference.channels, chosen)
-    return Raw(recording, replace(stream, channels=reference.channels), source, manifest)
+    opened = recording.open(stream.name)
+    in_passing = isinstance(opened, RecordSource)
+    if isinstance(opened, RecordSource):
+        opened.guard = CheckInPassing(manifest).check
+    source = LabelledSource(opened, reference.channels, chosen)
+    planned = replace(stream, channels=reference.channels)
+    return Raw(recording, planned, source, manifest, in_passing)
+
+
+class CheckInPassing:
+    """Holds each piece of a file against the manifest just before it is read for the first time.
+
+    So the disk is read once, at the pace of the computation: what follows takes the same bytes from
+    memory. A result can't be finished from bytes that were not checked, since reading them is an
+    error. Safe to use from several threads, which check different pieces at the same time.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._base = manifest.base
+        self._lock = threading.Lock()
+        self._pieces: dict[tuple[Path, int], _Piece] = {}
+
+    def check(self, path: Path, start: int, stop: int) -> None:
+        """Check the pieces that hold these bytes, those that have not been checked.
+
+        Raises
+        ------
+        BadRecording
+            See `check_bytes`.
+        """
+        for number in pieces_of(start, stop):
+            with self._lock:
+                piece = self._pieces.setdefault((path, number), _Piece())
+            if piece.sound:
+                continue
+            with piece.lock:
+                if not piece.sound:
+                    file = path.relative_to(self._base).as_posix()
+                    at, _ = piece_bounds(number, stop)
+                    check_bytes(self._manifest, [ByteRange(file, at, at + 1)])
+                    piece.sound = True
+
+
+class _Piece:
+    """Whether a piece has been found to be what was taken in; locked while it is looked at."""
+
+    def __init__(self) -> None:
+        self.sound = False
+        self.lock = threading.Lock()
 
 
 def check_bytes(manifest: Manifest, ranges: Iterable[ByteRange]) -> None:

@@ -15,15 +15,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.model.errors import BadParameters
 from wakeful.model.time import Span
-from wakeful.signal.fir import fir_decimate, pad_taps
+from wakeful.signal.dot_products import INT16_TAPS
+from wakeful.signal.fir import (
+    fir_decimate,
+    fir_decimate_int16,
+    pad_taps,
+    round_taps,
+    round_to_int16,
+)
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int16]
 
 PASS_EDGE = 0.4
 """Flat up to here, as a fraction of the new rate (80 % of the new Nyquist)."""
@@ -44,9 +53,13 @@ class Stage:
     factor: int
     taps: Floats
     """(n_taps,), symmetric about `centre`, summing to 1; zeros at the ends make it a length that
-    computes fast."""
+    the kernels take."""
     centre: int
     """The tap that lies on the output sample."""
+    whole: Ints | None = None
+    """The same taps as whole numbers, for samples of 16 bits; None where they don't fit."""
+    scale: float = 1.0
+    """What `whole` is to be multiplied by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +144,10 @@ def design_decimation(factor: int) -> DecimationFilter:
             remedy="choose a target rate nearer to the recording's",
         )
     best = min(_splits(factor), key=_cost)
-    left, stages = factor, []
+    left = factor
+    stages: list[Stage] = []
     for part in best:
-        stages.append(Stage(part, *pad_taps(_design_taps(left, part))))
+        stages.append(_build_stage(_design_taps(left, part), part, first=not stages))
         left //= part
     return DecimationFilter(factor, tuple(stages))
 
@@ -171,7 +185,23 @@ def _cost(split: tuple[int, ...]) -> float:
     return total
 
 
-def _design_taps(left: int, part: int) -> Floats:
+def _build_stage(taps: NDArray[np.float64], factor: int, *, first: bool) -> Stage:
+    """The first stage has taps of 16 bits, so that one filter serves raw samples of all types."""
+    whole = round_taps(taps) if first else None
+    if whole is None:
+        return Stage(factor, *pad_taps(taps))
+    total = int(whole.astype(np.int64).sum())
+    padded, centre = pad_taps(whole, INT16_TAPS)
+    return Stage(
+        factor,
+        (padded / total).astype(np.float32),
+        centre,
+        padded.astype(np.int16),
+        1 / total,
+    )
+
+
+def _design_taps(left: int, part: int) -> NDArray[np.float64]:
     """A windowed sinc; frequencies in units of the final rate, the input rate being `left`."""
     from scipy.signal import firwin, kaiser_beta
 
@@ -182,7 +212,7 @@ def _design_taps(left: int, part: int) -> Floats:
         window=("kaiser", kaiser_beta(STOP_DB)),
         fs=left,
     )
-    return np.ascontiguousarray(taps / taps.sum(), np.float32)
+    return np.ascontiguousarray(taps / taps.sum(), np.float64)
 
 
 class Cascade:
@@ -191,13 +221,14 @@ class Cascade:
     def __init__(self, chosen: DecimationFilter) -> None:
         self.filter = chosen
         self._buffers: list[Floats] = [np.empty(0, np.float32) for _ in chosen.stages]
+        self._converted = np.empty(0, np.float32)
 
     def window(self, start: int, stop: int) -> tuple[int, int]:
         """The raw samples that outputs `start` to `stop` need, start included, stop excluded."""
         factor, (before, after) = self.filter.factor, self.filter.reach
         return start * factor - before, (stop - 1) * factor + after + 1
 
-    def run(self, raw: NDArray[np.int16] | Floats, n_outputs: int) -> Floats:
+    def run(self, raw: Ints | Floats, n_outputs: int) -> Floats:
         """Outputs from the raw samples of their `window`.
 
         Parameters
@@ -211,18 +242,30 @@ class Cascade:
         """
         if not self.filter.stages:
             return np.asarray(raw, np.float32)
-        x: NDArray[np.int16] | Floats = raw
-        out = np.empty(0, np.float32)
         counts = [n_outputs]
         for stage in reversed(self.filter.stages[1:]):
             counts.append((counts[-1] - 1) * stage.factor + len(stage.taps))
+        x: Ints | Floats = raw
+        out = np.empty(0, np.float32)
         for i, (stage, n) in enumerate(zip(self.filter.stages, reversed(counts), strict=True)):
             if len(self._buffers[i]) < n:
                 self._buffers[i] = np.empty(n, np.float32)
             out = self._buffers[i][:n]
-            fir_decimate(x, stage.factor, stage.taps, out)
+            if x.dtype == np.int16 and stage.whole is not None:
+                fir_decimate_int16(cast(Ints, x), stage.factor, stage.whole, stage.scale, out)
+            else:
+                fir_decimate(self._as_floats(x), stage.factor, stage.taps, out)
             x = out
         return out
+
+    def _as_floats(self, x: Ints | Floats) -> Floats:
+        if x.dtype == np.float32:
+            return cast(Floats, x)
+        if len(self._converted) < len(x):
+            self._converted = np.empty(len(x), np.float32)
+        converted = self._converted[: len(x)]
+        converted[...] = x
+        return converted
 
 
 def mirror_index(index: NDArray[np.int64], n_samples: int) -> NDArray[np.int64]:
@@ -279,6 +322,6 @@ def workable(values: NDArray[np.generic]) -> NDArray[np.int16] | Floats:
 def store(values: Floats, out: NDArray[np.int16] | Floats) -> None:
     """Write results; to int16 half to even and within +-32,767 (-32,768 means "no data")."""
     if out.dtype == np.int16:
-        np.clip(values, -32767, 32767, out=values)
-        np.rint(values, out=values)
-    out[...] = values
+        round_to_int16(values, cast(Ints, out))
+    else:
+        out[...] = values

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.arrays import ArraySink, ArraySource, Samples
+from wakeful.model.arrays import ArraySink, ArraySource, ReadsAhead, Samples
 from wakeful.model.time import Interval, Span
 from wakeful.signal.decimation import (
     Cascade,
@@ -136,16 +136,30 @@ def decimate_source(
         if side and aside.shape[1]:
             side.receive(piece.number, piece.side[0], aside)
 
+    def expect(piece: _Piece) -> None:
+        # Halos and the side output's few channels come with what lies beside them.
+        start = piece.main[0] * factor
+        n_samples = min(piece.main[1] * factor, piece.span.n_samples) - start
+        if isinstance(source, ReadsAhead) and n_samples > 0:
+            source.expect(piece.span.first_sample + start, n_samples, chosen)
+
     under_way: tuple[_Piece, Samples, Samples, list[Future[None]]] | None = None
+    coming = chain.from_iterable(pieces)
     with ThreadPoolExecutor(count) as pool:
-        for piece in chain.from_iterable(pieces):
+        for piece, following in pairwise(chain(coming, (None,))):
+            assert piece is not None
             main = np.empty((len(chosen), piece.main[1] - piece.main[0]), dtype)
             aside = np.empty((len(side_rows), piece.side[1] - piece.side[0]), np.float32)
             outs = {row: [main[i], None] for i, row in enumerate(chosen)}
             for i, row in enumerate(side_rows):
                 outs.setdefault(row, [None, None])[1] = aside[i]
             jobs = [pool.submit(work, row, piece, *out) for row, out in outs.items()]
-            # The threads have the next piece at hand while this one writes the last.
+            # The disk fetches what comes, and the threads have the next piece at hand, while this
+            # one writes the last.
+            if under_way is None:
+                expect(piece)
+            if following is not None:
+                expect(following)
             if under_way is not None:
                 collect(*under_way)
             under_way = (piece, main, aside, jobs)

@@ -17,7 +17,8 @@ from wakeful.io.records import (
     Run,
     iterate_heads,
 )
-from wakeful.model.errors import BadRecording
+from wakeful.model.arrays import ReadsAhead
+from wakeful.model.errors import BadRecording, TruncatedFile
 from wakeful.model.subject import Channel
 from wakeful.model.time import Span
 
@@ -137,3 +138,68 @@ def test_heads_come_in_pieces_of_a_bounded_size(
         piece["a"].tolist() for piece in iterate_heads(path, RecordLayout(2, 5, 0, 1), head, 7)
     ]
     assert pieces == [[2, 7], [12, 17], [22, 27], [32]]
+
+
+class _Seen:
+    """A check that keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[np.ndarray, int, int | None]] = []
+
+    def verify(
+        self, stored: np.ndarray, path: Path, first_record: int, n_last: int | None = None
+    ) -> None:
+        assert path.exists()
+        self.calls.append((stored.copy(), first_record, n_last))
+
+
+@pytest.mark.parametrize("encoding", [Encoding.INT16, Encoding.INT16_BIG_ENDIAN])
+@pytest.mark.parametrize("buffer_bytes", [300, 1 << 18])
+def test_a_check_sees_the_head_of_every_record_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: Encoding, buffer_bytes: int
+) -> None:
+    monkeypatch.setattr(records_module, "_BUFFER_BYTES", buffer_bytes)
+    monkeypatch.setattr(records_module, "_local", type("Local", (), {})())
+    raw = np.random.default_rng(2).integers(0, 256, (20, 120), dtype=np.uint8)
+    path = tmp_path / "f"
+    path.write_bytes(raw.tobytes())
+    layout, seen = RecordLayout(0, 120, 20, 50, encoding), _Seen()
+    source = RecordSource(
+        (Channel(name="a"),),
+        (Span(0.0, 1000, 1000.0, 0),),
+        [ChannelRecords((path,), layout, (Run(0, 1000, 0),), seen)],
+    )
+    out = np.empty((1, 333), np.int16)
+    source.read(130, out)
+    ((heads, first, n_last),) = seen.calls
+    assert (first, n_last) == (2, 13)
+    np.testing.assert_array_equal(heads, raw[2:10, :20])
+    kind = "<i2" if encoding is Encoding.INT16 else ">i2"
+    np.testing.assert_array_equal(out[0], raw[:, 20:].copy().view(kind).reshape(-1)[130:463])
+
+
+def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(bytes(120 * 20))
+    source = _source(path, RecordLayout(0, 120, 20, 50), 1000)
+    out = np.empty((1, 1000), np.int16)
+    source.read(0, out)
+    with path.open("r+b") as file:
+        file.truncate(120 * 15 + 7)
+    with pytest.raises(TruncatedFile, match="ends at byte 1,807"):
+        source.read(0, out)
+
+
+def test_expecting_samples_is_never_an_error_and_changes_nothing(tmp_path: Path) -> None:
+    raw = np.random.default_rng(3).integers(0, 256, (20, 120), dtype=np.uint8)
+    path = tmp_path / "f"
+    path.write_bytes(raw.tobytes())
+    source = _source(path, RecordLayout(0, 120, 20, 50), 1000)
+    assert isinstance(source, ReadsAhead)
+    source.expect(130, 500, (0,))
+    out = np.empty((1, 500), np.int16)
+    source.read(130, out)
+    planted = raw[:, 20:].copy().view("<i2").reshape(-1)
+    np.testing.assert_array_equal(out[0], planted[130:630])
+    path.unlink()
+    _source(path, RecordLayout(0, 120, 20, 50), 1000).expect(0, 1000, (0,))

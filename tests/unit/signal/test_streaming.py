@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from wakeful.io.channels_file import LabelledSource
 from wakeful.model.arrays import MemorySink, MemorySource
 from wakeful.model.errors import BadParameters, BadRecording
 from wakeful.model.subject import Channel
@@ -184,3 +185,29 @@ def _peak_bytes(seconds):
 def test_memory_does_not_grow_with_length():
     few, many = _peak_bytes(30), _peak_bytes(600)
     assert many < 1.2 * few + 200_000
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_source_is_told_of_all_samples_before_they_are_read(raw, labelled):
+    told = {row: np.zeros(50_000, bool) for row in range(4)}
+
+    class Expecting(MemorySource):
+        def expect(self, first_sample, n_samples, rows):
+            for row in rows:
+                told[row][first_sample : first_sample + n_samples] = True
+
+    samples = np.concatenate(_all(raw), axis=1)
+    source = Expecting(samples, raw.channels, raw.spans)
+    rows = [3, 1]
+    if labelled:
+        source, rows = LabelledSource(source, raw.channels[1:3], [3, 1]), None
+    result = decimate_source(
+        source, Interval(1.0, 11.0), FACTOR, MemorySink(), rows=rows, piece_samples=800
+    )
+    wanted = np.zeros(50_000, bool)
+    wanted[8000:30_003] = wanted[30_003:38_003] = True
+    for row in range(4):
+        np.testing.assert_array_equal(told[row], wanted & (row in (1, 3)))
+    expected = decimate_source(raw, Interval(1.0, 11.0), FACTOR, MemorySink(), rows=[3, 1])
+    for got, want in zip(_all(result), _all(expected), strict=True):
+        np.testing.assert_array_equal(got, want)
