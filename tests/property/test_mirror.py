@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import time
@@ -16,6 +17,7 @@ from wakeful.io.mirror import Ending, grid, piece_bounds, pieces_of, scrub, take
 
 GRANULE = 4096
 AN_HOUR_AGO = time.time() - 3600
+SECONDS = itertools.cycle(range(2000))
 
 Names = st.sampled_from(["a.ncs", "b.dat", "sub/c.dat"])
 Sizes = st.one_of(
@@ -57,7 +59,8 @@ def do(deed: str, path: Path, n: int, source: Path, folder: Path, in_place: bool
                 file.write(b"-TimeClosed 2026" if deed == "header" else b"!")
         case "rest":
             for at_rest in source.rglob("*"):
-                os.utime(at_rest, (AN_HOUR_AGO, AN_HOUR_AGO))
+                # A change that leaves size and time as they were can't be seen by anybody.
+                os.utime(at_rest, (AN_HOUR_AGO + next(SECONDS),) * 2)
         case "remove":
             path.unlink(missing_ok=True)
         case "spoil":  # what a kill leaves behind the verified bytes
