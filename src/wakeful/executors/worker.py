@@ -27,7 +27,7 @@ from wakeful.executors.interface import (
 )
 from wakeful.io.atomic import storable_text, write_json
 from wakeful.io.holding import HeldElsewhere, Hold, hold
-from wakeful.model.errors import WakefulError
+from wakeful.model.errors import StillGrowing, WakefulError
 
 _REPORT_EVERY_S = 0.5
 _SHORT = 500
@@ -72,9 +72,10 @@ def _print_traceback() -> None:
 
 
 def _is_passing(error: WakefulError) -> bool:
+    """Whether another try, later, may go well."""
     from wakeful.io.mirror import TakenInElsewhere
 
-    return isinstance(error, TakenInElsewhere)
+    return isinstance(error, TakenInElsewhere | StillGrowing)
 
 
 class _Progress:

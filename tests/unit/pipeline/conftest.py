@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from wakeful.catalog import Catalog
-from wakeful.io.mirror import GRANULE, FileEntry, Manifest, piece_bounds, pieces_of
+from wakeful.io.mirror import GRANULE, HEAD_BYTES, FileEntry, Manifest, piece_bounds, pieces_of
 from wakeful.model.arrays import ArraySource, MemorySource
 from wakeful.model.epochs import PER_ROW, Floats, Rows
 from wakeful.model.recording import ByteRange, Description, Stream
@@ -29,8 +29,12 @@ RATE_HZ = 10.0
 BYTES_PER_S = GRANULE // 64
 
 
+def _byte_at(time_s: float) -> int:
+    return HEAD_BYTES + int(time_s * BYTES_PER_S)
+
+
 class ToyRecording:
-    """One channel that counts its samples; 64 s of it lie in one granule of one file."""
+    """One channel that counts its samples; 64 s of it lie in one granule, behind a header."""
 
     def __init__(self, duration_s: float, region: str = "CA1") -> None:
         n_samples = int(duration_s * RATE_HZ)
@@ -44,15 +48,15 @@ class ToyRecording:
         self.description = Description(
             format="toy", root="/toy", streams=(self.stream,), start_utc=None
         )
-        self.n_bytes = int(duration_s * BYTES_PER_S)
+        self.n_bytes = _byte_at(duration_s)
 
     def open(self, stream: str) -> ArraySource:
         samples = np.arange(self.stream.spans[0].n_samples, dtype=np.int16)
         return MemorySource(samples[None], self.stream.channels, self.stream.spans)
 
     def byte_ranges(self, stream: str, interval: Interval) -> tuple[ByteRange, ...]:
-        stop = min(self.n_bytes, int(interval.stop_s * BYTES_PER_S))
-        return (ByteRange("a.toy", int(interval.start_s * BYTES_PER_S), stop),)
+        stop = min(self.n_bytes, _byte_at(interval.stop_s))
+        return (ByteRange("a.toy", _byte_at(interval.start_s), stop),)
 
     def manifest(self) -> Manifest:
         pieces = pieces_of(0, self.n_bytes)
