@@ -88,7 +88,7 @@ def parse_meta(raw: bytes, name: str, where: str) -> Meta:
         It is damaged, or of a probe whose gains are unknown; names all that is wrong.
     """
     values: dict[str, str] = {}
-    for line in raw.decode("utf-8", errors="replace").splitlines():
+    for line in re.split(r"[\r\n]+", raw.decode("utf-8", errors="replace")):
         key, equals, value = line.partition("=")
         if equals:
             values.setdefault(key.strip().lstrip("~"), value.strip())
