@@ -21,16 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.open_files import open_file, read_exactly
 from wakeful.io.record_streams import name_stream, name_uniquely
-from wakeful.io.records import (
-    ChannelRecords,
-    Encoding,
-    FileRecording,
-    RecordLayout,
-    Run,
-    open_file,
-    read_exactly,
-)
+from wakeful.io.records import ChannelRecords, Encoding, FileRecording, RecordLayout, Run
 from wakeful.io.registry import Found, by_suffix, reader
 from wakeful.model.errors import BadRecording, TruncatedFile
 from wakeful.model.recording import Description, Stream

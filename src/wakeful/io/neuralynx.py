@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from wakeful.io.channel_kinds import guess_kind
 from wakeful.io.neuralynx_header import HEADER_BYTES, NeuralynxHeader, read_header
+from wakeful.io.open_files import open_file, read_exactly
 from wakeful.io.record_streams import TimedChannel, group_channels
 from wakeful.io.record_times import Clock, SpanFinder, Stamps, TimeTable
-from wakeful.io.records import FileRecording, RecordLayout, iterate_heads, open_file, read_exactly
+from wakeful.io.records import FileRecording, RecordLayout, iterate_heads
 from wakeful.io.registry import Found, by_suffix, reader
 from wakeful.io.scan_memory import Scan, file_state, recall_scan, remember_scan
 from wakeful.model.errors import BadRecording, NoRecording, TruncatedFile
