@@ -3,6 +3,7 @@
 64 channels at 32 kHz, int16, in .ncs files, brought to 1 kHz without aliasing; reading included:
 
     wakeful                 read_recording + decimate_source into memory, two threads
+    wakeful, opened         the same without opening, which looks at time stamps
     wakeful step            the convert step with the LFP-derived EMG, into the store's files
     soxr                    NumPy reads the records, soxr HQ resamples int16, two threads
     soxr MQ                 the same at medium quality
@@ -50,6 +51,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +132,11 @@ def run_wakeful(folder: Path):
     return result.spans[0].n_samples, len(result.channels)
 
 
+def run_wakeful_opened(source):
+    result = convert_opened(source)
+    return result.spans[0].n_samples, len(result.channels)
+
+
 def run_wakeful_step(folder: Path):
     from wakeful.io.lfp_store import FileSink
     from wakeful.io.recording import read_recording
@@ -167,10 +174,6 @@ def run_soxr(folder: Path, quality="HQ"):
     with ThreadPoolExecutor(N_THREADS) as pool:
         out = list(pool.map(convert, files_of(folder)))
     return len(out[0]), len(out)
-
-
-def run_soxr_medium(folder: Path):
-    return run_soxr(folder, "MQ")
 
 
 def run_soxr_no_reading(samples):
@@ -212,10 +215,6 @@ def run_spikeinterface(folder: Path, pool="process", where=None):
     return saved.get_num_samples(), saved.get_num_channels()
 
 
-def run_spikeinterface_threads(folder: Path):
-    return run_spikeinterface(folder, "thread")
-
-
 def run_spikeinterface_to_disk(folder: Path):
     with tempfile.TemporaryDirectory() as place:
         return run_spikeinterface(folder, where=Path(place) / "saved")
@@ -223,11 +222,12 @@ def run_spikeinterface_to_disk(folder: Path):
 
 CONTENDERS = {
     "wakeful": run_wakeful,
+    "wakeful, opened": run_wakeful_opened,
     "wakeful step": run_wakeful_step,
     "soxr": run_soxr,
-    "soxr MQ": run_soxr_medium,
+    "soxr MQ": partial(run_soxr, quality="MQ"),
     "spikeinterface": run_spikeinterface,
-    "spikeinterface threads": run_spikeinterface_threads,
+    "spikeinterface threads": partial(run_spikeinterface, pool="thread"),
     "spikeinterface to disk": run_spikeinterface_to_disk,
     "wakeful, no reading": run_wakeful_no_reading,
     "soxr, no reading": run_soxr_no_reading,
@@ -245,6 +245,8 @@ def measure(name: str, folder: Path, warm: Path) -> None:
     """In a process of its own: one warm run on little, one that counts."""
     run = CONTENDERS[name]
     given = warm, folder
+    if name.endswith("opened"):
+        given = [open_source(f) for f in given]
     if name.endswith("no reading"):
         given = (np.stack([read_samples(p) for p in files_of(f)]) for f in given)
     for number, source in enumerate(given):
@@ -391,10 +393,6 @@ def quality_soxr(impulses, quality="HQ"):
     return np.stack([resample_soxr(row, quality) for row in impulses])
 
 
-def quality_soxr_medium(impulses):
-    return quality_soxr(impulses, "MQ")
-
-
 def quality_spikeinterface(impulses):
     import spikeinterface.core as core
     import spikeinterface.preprocessing as preprocessing
@@ -406,7 +404,7 @@ def quality_spikeinterface(impulses):
 QUALITY = {
     "wakeful": quality_wakeful,
     "soxr": quality_soxr,
-    "soxr MQ": quality_soxr_medium,
+    "soxr MQ": partial(quality_soxr, quality="MQ"),
     "spikeinterface": quality_spikeinterface,
 }
 
@@ -473,13 +471,13 @@ def open_and_convert(folder: Path) -> None:
     convert_opened(open_source(folder))
 
 
-def convert_opened(source) -> None:
+def convert_opened(source):
     from wakeful.model.arrays import MemorySink
     from wakeful.model.time import Interval
     from wakeful.signal.streaming import decimate_source
 
     everything = Interval(source.spans[0].start_s, source.spans[-1].stop_s)
-    decimate_source(source, everything, FACTOR, MemorySink(), n_threads=N_THREADS)
+    return decimate_source(source, everything, FACTOR, MemorySink(), n_threads=N_THREADS)
 
 
 def report_memory(root: Path, warm: Path) -> None:

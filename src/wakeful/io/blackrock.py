@@ -21,9 +21,10 @@ import numpy as np
 
 from wakeful.io.blackrock_events import read_nev
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.open_files import OpenFiles, read_bytes
 from wakeful.io.record_streams import name_stream, name_uniquely
 from wakeful.io.record_times import MAX_RUNS, Clock, SpanFinder, Stamps
-from wakeful.io.records import OpenFiles, RecordLayout, iterate_heads, read_bytes
+from wakeful.io.records import RecordLayout, iterate_heads
 from wakeful.io.registry import Found, reader
 from wakeful.io.segments import Interleaved, Segment, SegmentRecording
 from wakeful.model.errors import BadRecording, NoRecording, TruncatedFile

@@ -19,14 +19,7 @@ from pathlib import Path
 
 from wakeful.io.channel_kinds import guess_kind
 from wakeful.io.record_streams import name_stream, name_uniquely
-from wakeful.io.records import (
-    ChannelRecords,
-    Encoding,
-    FileRecording,
-    RecordLayout,
-    Run,
-    read_bytes,
-)
+from wakeful.io.records import ChannelRecords, Encoding, FileRecording, RecordLayout, Run
 from wakeful.io.registry import Found, by_suffix, reader
 from wakeful.model.errors import BadRecording, TruncatedFile
 from wakeful.model.recording import Description, Stream

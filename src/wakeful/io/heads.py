@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.io.records import RecordLayout, open_file, read_exactly
+from wakeful.io.open_files import open_file, read_exactly
+from wakeful.io.records import RecordLayout
 from wakeful.model.errors import TruncatedFile
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeful.io.open_files import OpenFiles
 from wakeful.io.record_order import SETTLE_S
-from wakeful.io.records import Encoding, OpenFiles, find_stream
+from wakeful.io.records import Encoding, find_stream
 from wakeful.io.registry import Growth
 from wakeful.model.arrays import ArraySource, Samples, find_span
 from wakeful.model.errors import StillGrowing

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from wakeful.io.heads import HeadReader
 from wakeful.io.neuralynx_header import HEADER_BYTES, NeuralynxHeader, read_header
+from wakeful.io.open_files import open_file, read_exactly
 from wakeful.io.quick_look import QuickLook, look_at_all
 from wakeful.io.record_times import SpanFinder, Stamps
-from wakeful.io.records import RecordLayout, open_file, read_exactly
+from wakeful.io.records import RecordLayout
 from wakeful.io.scan_memory import Scan, file_state, recall_scan, remember_scan
 from wakeful.io.scan_notes import is_doubted
 from wakeful.io.stretches import Clock, Findings

@@ -22,14 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.io.neuralynx_header import HEADER_BYTES, HeaderText, read_header_text
-from wakeful.io.records import (
-    ChannelRecords,
-    FileRecording,
-    RecordLayout,
-    iterate_heads,
-    open_file,
-    read_exactly,
-)
+from wakeful.io.open_files import open_file, read_exactly
+from wakeful.io.records import ChannelRecords, FileRecording, RecordLayout, iterate_heads
 from wakeful.io.registry import Growth
 from wakeful.model.errors import BadRecording, TruncatedFile
 from wakeful.model.events import EventSeries, VideoTrack

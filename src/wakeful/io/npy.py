@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from wakeful.io.nan_gaps import find_recorded, lay_out
+from wakeful.io.open_files import read_bytes
 from wakeful.io.record_streams import name_stream
-from wakeful.io.records import read_bytes
 from wakeful.io.registry import Found, reader
 from wakeful.io.segments import Interleaved, Planar, SegmentRecording
 from wakeful.io.sidecar import (

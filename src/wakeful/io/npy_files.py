@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.io.records import open_file, read_exactly
+from wakeful.io.open_files import open_file, read_exactly
 from wakeful.model.errors import BadRecording, StillGrowing, TruncatedFile
 
 _MAGIC = b"\x93NUMPY"

@@ -22,16 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.open_files import open_file, read_exactly
 from wakeful.io.record_streams import TimedChannel, group_channels
 from wakeful.io.record_times import Clock, SpanFinder, Stamps, TimeTable
-from wakeful.io.records import (
-    Encoding,
-    FileRecording,
-    RecordLayout,
-    iterate_heads,
-    open_file,
-    read_exactly,
-)
+from wakeful.io.records import Encoding, FileRecording, RecordLayout, iterate_heads
 from wakeful.io.registry import Found, by_suffix, reader
 from wakeful.model.errors import BadRecording, NoRecording, TruncatedFile
 from wakeful.model.recording import Description, Stream

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.open_files import OpenFiles, read_bytes
 from wakeful.io.record_streams import name_stream, name_uniquely
 from wakeful.io.record_times import MAX_RUNS
-from wakeful.io.records import OpenFiles, read_bytes
 from wakeful.io.registry import Found, by_suffix, reader
 from wakeful.io.segments import FileBytes, Segment, SegmentRecording, number_segments
 from wakeful.model.arrays import Samples

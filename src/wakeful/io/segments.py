@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from wakeful.io.records import OpenFiles, find_stream, join_ranges
+from wakeful.io.open_files import OpenFiles
+from wakeful.io.records import find_stream, join_ranges
 from wakeful.model.arrays import ArraySource, Samples, find_span
 from wakeful.model.events import EventSeries, VideoTrack
 from wakeful.model.recording import ByteRange, Description

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wakeful.io import open_files
 from wakeful.io import records as records_module
+from wakeful.io.open_files import OpenFiles
 from wakeful.io.records import (
     ChannelRecords,
     Encoding,
-    OpenFiles,
     RecordLayout,
     RecordSource,
     Run,
@@ -104,7 +105,7 @@ def test_files_are_opened_once_and_closed_with_their_owner(tmp_path: Path) -> No
 def test_with_very_many_files_not_all_stay_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records_module, "_MAX_OPEN_FILES", 2)
+    monkeypatch.setattr(open_files, "_MAX_OPEN_FILES", 2)
     before = _count_open()
     files = OpenFiles()
     for i in range(6):
