@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from wakeful.simulate.faults import FaultType, PlantedFault
 from wakeful.simulate.hypnogram import SimulatedHypnogram, simulate_hypnogram
 from wakeful.simulate.lfp import Signal
 from wakeful.simulate.neuralynx import write_neuralynx
@@ -28,7 +29,9 @@ __all__ = [
     "DEFAULT_BANDS",
     "SIMULATOR_VERSION",
     "THREE_REGIONS",
+    "FaultType",
     "Pace",
+    "PlantedFault",
     "RecordingPlan",
     "RegionPlan",
     "RegionProfile",
