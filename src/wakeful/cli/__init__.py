@@ -10,6 +10,7 @@ import typer
 from wakeful.cli.demonstration import demo, simulate
 from wakeful.cli.inspection import doctor, explain, inspect, steps, verify
 from wakeful.cli.library import add, backup, init, report, run, status
+from wakeful.cli.marks import marks_app
 from wakeful.cli.output import error_console
 from wakeful.cli.sheet import sheet_app
 from wakeful.model.errors import WakefulError
@@ -61,6 +62,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(sheet_app, name="sheet")
+app.add_typer(marks_app, name="marks")
 
 
 def main() -> None:

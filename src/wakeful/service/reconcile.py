@@ -35,7 +35,7 @@ from wakeful.pipeline.plan import Job, Plan, Task
 from wakeful.pipeline.planner import make_plan
 from wakeful.service.driver import Driver, DriveState
 from wakeful.service.publication import publish_row
-from wakeful.service.targets import Prepared, prepare
+from wakeful.service.targets import Prepared, marks_of, prepare
 from wakeful.service.work import (
     RowView,
     Watch,
@@ -172,7 +172,7 @@ class Service:
 
     def _advance(self, work: Work) -> None:
         if work.has_ended:
-            if not work.wants_another_look():
+            if not work.wants_another_look() and not self._marks_changed(work):
                 return
             work.start_over()
         work.growing = False
@@ -246,7 +246,8 @@ class Service:
         if work.manifest is None:
             raise RuntimeError("planned before it was taken in")
         folder = intake_folder(self._library.raw, work.request.recording)
-        work.prepared = prepare(work.request, self._library, work.manifest, folder)
+        marks = marks_of(self._ledger, work.request)
+        work.prepared = prepare(work.request, self._library, work.manifest, folder, marks)
         work.plan = make_plan(
             work.prepared.target,
             self._catalog,
@@ -261,6 +262,11 @@ class Service:
         for job in work.jobs:
             if self._driver.state(job.name)[0] in (DriveState.DONE, DriveState.FAILED):
                 self._driver.forget(job.name)
+
+    def _marks_changed(self, work: Work) -> bool:
+        """Whether somebody marked channels of a row's recording since it was planned."""
+        planned = work.prepared.target.marks if work.prepared else None
+        return planned is not None and planned != marks_of(self._ledger, work.request)
 
     def _run_jobs(self, work: Work) -> bool:
         """Start what can be started; True when every result is there."""
