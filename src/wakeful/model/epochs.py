@@ -87,6 +87,9 @@ class Spectrogram(Rows):
     epoch_s: float
     method: str
     """For example "multitaper, 3 tapers, half bandwidth 1 Hz"."""
+    trusted_from_hz: tuple[float, ...] = ()
+    """Of each region: below this frequency the acquisition's high-pass filters took a part of the
+    power of all of its channels; 0 where nothing is known against it; empty: not looked at."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,6 +102,8 @@ class BandPower(Rows):
     bands: tuple[str, ...]
     edges_hz: tuple[tuple[float, float], ...]
     epoch_s: float
+    refused: tuple[str, ...] = ()
+    """Which bands of which regions are NaN throughout because of hardware filters, and why."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
