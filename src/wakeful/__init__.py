@@ -14,6 +14,7 @@ from typing import Any
 
 _WHERE = {
     "compute_band_power": "wakeful.analysis",
+    "compute_channel_quality": "wakeful.analysis",
     "compute_lfp": "wakeful.analysis",
     "compute_muscle_tone": "wakeful.analysis",
     "compute_spectrogram": "wakeful.analysis",
@@ -32,6 +33,11 @@ _WHERE = {
     "CameraPlan": "wakeful.simulate",
     "RecordingPlan": "wakeful.simulate",
     "SubjectPlan": "wakeful.simulate",
+    "ChannelQuality": "wakeful.model.quality",
+    "FaultKind": "wakeful.model.quality",
+    "Mark": "wakeful.model.quality",
+    "Verdict": "wakeful.model.quality",
+    "join_faults": "wakeful.model.quality",
     "BandPower": "wakeful.model.epochs",
     "Hypnogram": "wakeful.model.epochs",
     "MuscleTone": "wakeful.model.epochs",

@@ -21,6 +21,7 @@ from wakeful.ledger import Ledger
 from wakeful.model.arrays import ArraySource, Lfp, MemorySink, MemorySource
 from wakeful.model.epochs import BandPower, Hypnogram, LfpEmg, MuscleTone, Rows, Spectrogram
 from wakeful.model.errors import BadParameters, UnknownResult
+from wakeful.model.quality import ChannelQuality, Mark
 from wakeful.model.subject import Channel, Session, Subject
 from wakeful.model.time import Interval, Span
 from wakeful.service.lookup import Found, find_session, find_sessions
@@ -101,22 +102,45 @@ def compute_lfp(
     return result.lfp, result.lfp_emg
 
 
+def compute_channel_quality(
+    lfp: Lfp, *, marks: Sequence[Mark] = (), params: Mapping[str, Any] | None = None
+) -> ChannelQuality:
+    """Faults of channels: flat, clipped, humming, disconnected, copied; see `join_faults`.
+
+    Parameters
+    ----------
+    marks : what people said of the channels; the later wins
+    params : of the step `channel_quality`
+    """
+    stop_s = lfp.spans[-1].stop_s if lfp.spans else 0.0
+    values = {
+        "lfp": lfp,
+        "block": Interval(0.0, stop_s),
+        "session": _session(lfp.spans, 4.0, 50.0),
+        "marks": tuple(marks),
+    }
+    result: ChannelQuality = _run("channel_quality", values, params).channel_quality
+    return result
+
+
 def compute_spectrogram(
     lfp: Lfp,
     *,
     epoch_s: float = 4.0,
     mains_hz: float = 50.0,
+    quality: ChannelQuality | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Spectrogram:
     """Multitaper power spectral density per epoch and region, uV^2/Hz.
 
     Parameters
     ----------
+    quality : from `compute_channel_quality`: bad channels are left out; None uses all
     params : of the step `spectrogram`
     """
     session = _session(lfp.spans, epoch_s, mains_hz)
     block = _whole_epochs(lfp.spans, epoch_s)
-    values = {"lfp": lfp, "block": block, "session": session}
+    values = {"lfp": lfp, "block": block, "session": session, "channel_quality": quality}
     result: Spectrogram = _run("spectrogram", values, params).spectrogram
     return result
 
@@ -147,12 +171,14 @@ def compute_muscle_tone(
     *,
     epoch_s: float = 4.0,
     mains_hz: float = 50.0,
+    quality: ChannelQuality | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> MuscleTone:
     """EMG (root mean square) and LFP-derived EMG per epoch.
 
     Parameters
     ----------
+    quality : from `compute_channel_quality`: bad channels are left out; None uses all
     params : of the step `muscle`
     """
     values = {
@@ -160,6 +186,7 @@ def compute_muscle_tone(
         "lfp_emg": lfp_emg,
         "block": _whole_epochs(lfp.spans, epoch_s),
         "session": _session(lfp.spans, epoch_s, mains_hz),
+        "channel_quality": quality,
     }
     result: MuscleTone = _run("muscle", values, params).muscle
     return result

@@ -13,9 +13,27 @@ from wakeful.model.errors import BadParameters
 from wakeful.model.subject import Channel
 
 Per = Literal["block", "scan", "day", "session"]
+Masks = Literal["", "takes", "refuses", "none"]
+"""What a step does with the advice that a channel is bad (`ChannelQuality`).
+
+takes : it leaves bad channels out, unless its parameter `use_masks` is off
+refuses : it uses every channel as recorded, since the fault itself may be the finding
+none : it works on no channels, or on results in which the advice was heeded or not
+"" : not said, which a test forbids
+"""
 
 GIVEN = frozenset(
-    {"raw", "block", "day", "session", "channels", "accounting", "quarantined", "spans"}
+    {
+        "raw",
+        "block",
+        "day",
+        "session",
+        "channels",
+        "accounting",
+        "quarantined",
+        "spans",
+        "marks",
+    }
 )
 """Input fields that the runner gives and no step makes.
 
@@ -27,6 +45,7 @@ channels : tuple[Channel, ...]
 accounting : Accounting of the day (day steps) or of the session (session steps)
 quarantined : tuple[Quarantine, ...], kept apart within the task's time
 spans : tuple[Span, ...], what was recorded within the task's time
+marks : tuple[Mark, ...], what people said of channels, cut to the task's time; the later wins
 A field named `<output>_sink` is an ArraySink for that output of the step itself.
 """
 
@@ -75,6 +94,10 @@ class Step:
     """How much raw or computed time a block step needs on either side of its block."""
     sources: tuple[str, ...] = ()
     """Papers and equations behind the method."""
+    masks: Masks = ""
+    """What it does with the advice that a channel is bad; every step says so."""
+    masks_reason: str = ""
+    """Why, in half a sentence."""
     unavailable: Callable[[tuple[Channel, ...]], str] | None = None
     """Why these channels can't give it, "" where they can; None where any can."""
     captions: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -206,9 +206,12 @@ def test_commands_in_the_documentation_exist(pages: dict[str, str], root: Path) 
             if words[1] not in commands:
                 unknown += [f"{page}: {line}"] if not words[1].startswith("-") else []
                 continue
-            known = {o for p in commands[words[1]].params for o in p.opts + p.secondary_opts}
+            command, rest = commands[words[1]], words[2:]
+            while rest and rest[0] in getattr(command, "commands", {}):
+                command, rest = command.commands[rest[0]], rest[1:]
+            known = {o for p in command.params for o in p.opts + p.secondary_opts}
             known.add("--help")
-            options = [w.partition("=")[0] for w in words[2:] if w.startswith("--")]
+            options = [w.partition("=")[0] for w in rest if w.startswith("--")]
             unknown += [f"{page}: {line} ({o})" for o in options if o not in known]
     assert unknown == []
 

@@ -56,6 +56,15 @@ def test_a_parameter_with_a_unit_says_it_in_its_name(step: Step) -> None:
     assert bad == []
 
 
+def test_it_says_what_it_does_with_bad_channels(step: Step) -> None:
+    assert step.masks in ("takes", "refuses", "none")
+    assert step.masks_reason, "why, in half a sentence"
+    # Advice that is taken must be asked for, may be missing, and can be switched off.
+    takes = step.masks == "takes"
+    assert step.input_fields().get("channel_quality", False) is takes
+    assert any(f.name == "use_masks" for f in dataclasses.fields(step.params)) is takes
+
+
 def test_defaults_pass_their_own_checks(step: Step) -> None:
     assert step.make_params({}) == step.params()
 

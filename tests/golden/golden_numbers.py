@@ -38,6 +38,8 @@ def boil_down(value: Any) -> Any:
                 "counts": dict(zip(map(str, states), counts.tolist(), strict=True)),
                 "changes": changes,
             }
+        if value.dtype.kind == "U":
+            return value.tolist()
         values = value.astype(np.float64).ravel()
         known = values[np.isfinite(values)]
         if not len(known):
@@ -85,6 +87,7 @@ def compute_numbers() -> dict[str, Any]:
         "lfp_sink": MemorySink(),
         "accounting": account_for(day.interval, session.interval, mouse.spans),
         "quarantined": (),
+        "marks": (),
         "spans": mouse.spans,
         "channels": channels,
     }

@@ -69,3 +69,36 @@ def test_importing_wakeful_loads_nothing_heavy():
 def test_no_library_is_said(tmp_path):
     with pytest.raises(NoLibrary, match="wakeful init"):
         wakeful.open_library(tmp_path)
+
+
+def test_bad_channels_are_found_and_left_out_on_plain_arrays():
+    from wakeful.simulate import FaultType, PlantedFault
+
+    plan = wakeful.RecordingPlan(
+        duration_s=120.0,
+        faults=(PlantedFault(channel="CSC4", kind=FaultType.LOOSE),),
+    )
+    mouse = wakeful.simulate_subject(plan)
+    quality = wakeful.compute_channel_quality(mouse.lfp)
+    (fault,) = wakeful.join_faults(quality)
+    assert (fault.channel, fault.kind) == ("CSC4", wakeful.FaultKind.DISCONNECTED)
+    plain = wakeful.compute_spectrogram(mouse.lfp)
+    masked = wakeful.compute_spectrogram(mouse.lfp, quality=quality)
+    place = plain.regions.index("PFC")
+    assert (masked.power_uv2_per_hz[:, place] != plain.power_uv2_per_hz[:, place]).any()
+    assert (masked.power_uv2_per_hz[:, 0] == plain.power_uv2_per_hz[:, 0]).all()
+    overruled = wakeful.compute_channel_quality(
+        mouse.lfp,
+        marks=[
+            wakeful.Mark(
+                channels=("CSC4",),
+                start_s=0.0,
+                stop_s=120.0,
+                verdict=wakeful.Verdict.GOOD,
+                reason="a quiet site",
+                author="ann",
+            )
+        ],
+    )
+    again = wakeful.compute_spectrogram(mouse.lfp, quality=overruled)
+    assert (again.power_uv2_per_hz == plain.power_uv2_per_hz).all()

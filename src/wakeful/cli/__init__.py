@@ -13,6 +13,7 @@ from wakeful.cli.export import export_app
 from wakeful.cli.inspect import inspect
 from wakeful.cli.inspection import doctor, explain, steps, verify
 from wakeful.cli.library import add, backup, init, report, run, status
+from wakeful.cli.marks import marks_app
 from wakeful.cli.mirror import mirror
 from wakeful.cli.output import error_console
 from wakeful.cli.sheet import sheet_app
@@ -70,6 +71,7 @@ for command in (
     app.command()(command)
 app.add_typer(sheet_app, name="sheet")
 app.add_typer(export_app, name="export")
+app.add_typer(marks_app, name="marks")
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from wakeful.pipeline.plan import Plan
 from wakeful.service.lock import hold_library
 
 if TYPE_CHECKING:
+    from wakeful.simulate.faults import PlantedFault
     from wakeful.simulate.plan import RecordingPlan
 
 _SUBJECT = "SIM001"
@@ -41,6 +42,13 @@ def simulate(
     gap: Annotated[
         list[str] | None,
         typer.Option(help="Where nothing is recorded, seconds, e.g. 400:437.5. Repeatable."),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A spoilt channel, CHANNEL:KIND[:START:STOP[:OF]], e.g. CSC3:flat:400:700 or "
+            "CSC5:copy:0:end:CSC4; flat, clipped, hum, loose, copy, inverted. Repeatable."
+        ),
     ] = None,
     natural: Annotated[
         bool,
@@ -64,6 +72,7 @@ def simulate(
         pace=Pace.NATURAL if natural or not 15 <= minutes <= 60 else Pace.SHORT,
         rate_hz=rate_hz,
         gaps=tuple(_parse_gap(text) for text in gap or ()),
+        faults=tuple(_parse_fault(text) for text in fault or ()),
     )
     _write(plan, out)
     console.print(f"wrote {escape(str(out))} ({len(list(out.iterdir()))} files)", highlight=False)
@@ -80,6 +89,29 @@ def _parse_gap(text: str) -> Interval:
             f"{text!r} is not a gap", where="--gap", remedy="give START:STOP in seconds"
         )
     return interval
+
+
+def _parse_fault(text: str) -> PlantedFault:
+    from wakeful.simulate.faults import FaultType, PlantedFault
+
+    channel, kind, start, stop, of = (*text.split(":"), *("" for _ in range(5)))[:5]
+    try:
+        if text.count(":") > 4:
+            raise ValueError
+        return PlantedFault(
+            channel=channel,
+            kind=FaultType(kind),
+            start_s=float(start or 0.0),
+            stop_s=float("inf") if stop in ("", "end") else float(stop),
+            of=of,
+        )
+    except ValueError:
+        raise BadParameters(
+            f"{text!r} is not a fault",
+            where="--fault",
+            remedy="give CHANNEL:KIND[:START:STOP[:OF]] with a kind of "
+            f"{', '.join(FaultType)} and seconds",
+        ) from None
 
 
 def _write(plan: RecordingPlan, out: Path) -> None:

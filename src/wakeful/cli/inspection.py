@@ -27,7 +27,7 @@ from wakeful.model.errors import UnknownResult
 from wakeful.pipeline.verify import Comparison, Verification, chain_of
 from wakeful.pipeline.verify import verify as verify_result
 from wakeful.service.checkup import Finding, examine
-from wakeful.service.reference import describe_steps, steps_markdown
+from wakeful.service.reference import describe_steps, masks_text, steps_markdown
 
 
 def steps(
@@ -51,6 +51,7 @@ def steps(
             f"{escape(description['summary'])}",
             highlight=False,
         )
+        console.print(f"bad channels: {masks_text(description)}", style="dim", highlight=False)
         if description["params"]:
             print_table(
                 ("parameter", "default", "unit", "source"),

@@ -9,17 +9,20 @@ from wakeful.figures.day import (
     draw_muscle,
     draw_spectrogram,
 )
+from wakeful.figures.quality import FAULT_COLOURS, draw_channel_quality
 from wakeful.figures.render import FORMATS, Format, read_key, render, stamp
 from wakeful.figures.spectra import draw_state_spectra
 from wakeful.figures.style import STATE_COLOURS, STATE_ROWS, STYLE_VERSION
 
 __all__ = [
+    "FAULT_COLOURS",
     "FORMATS",
     "STATE_COLOURS",
     "STATE_ROWS",
     "STYLE_VERSION",
     "Format",
     "draw_band_power",
+    "draw_channel_quality",
     "draw_day",
     "draw_hypnogram",
     "draw_muscle",

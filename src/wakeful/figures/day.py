@@ -74,7 +74,7 @@ def draw_day(
         _hypnogram_panel(view, hypnogram),
     ]
     strip = _Panel(4.0, partial(draw_accounting_panel, view=view, day=day, parts=accounting))
-    return _compose(view, stack, title=_title(view, day.interval, day), strip=strip)
+    return _compose(view, stack, title=title_line(view, day.interval, day), strip=strip)
 
 
 def draw_spectrogram(
@@ -169,11 +169,12 @@ def _compose(
             frame.set_time_axis(panel_axes, view, labels=panel_axes is axes[-1])
             wide_mm = style.WIDTH_MM - style.LEFT_MM - style.RIGHT_MM
             panel_axes.yaxis.set_label_coords(-_LABEL_MM / wide_mm, 0.5)
-        style.write_title(figure, title or _title(view, view.interval))
+        style.write_title(figure, title or title_line(view, view.interval))
     return figure
 
 
-def _title(view: TimeView, interval: Interval, day: Day | None = None) -> str:
+def title_line(view: TimeView, interval: Interval, day: Day | None = None) -> str:
+    """Subject, session and date: the line over a figure."""
     session = view.session
     parts = [session.subject.identifier, session.name]
     start = local_time(session, interval.start_s)

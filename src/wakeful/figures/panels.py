@@ -109,7 +109,7 @@ def _channels_label(names: tuple[str, ...]) -> str:
     if len(names) == 1:
         return f"channel {names[0]}"
     listed = ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])}, …"
-    return f"median of {len(names)} channels ({listed})"
+    return f"median of up to {len(names)} channels ({listed})"
 
 
 def to_db(power: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.open_files import read_bytes
 from wakeful.io.record_streams import name_stream, name_uniquely
 from wakeful.io.records import ChannelRecords, Encoding, FileRecording, RecordLayout, Run
 from wakeful.io.registry import Found, by_suffix, reader

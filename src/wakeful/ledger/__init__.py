@@ -1,4 +1,4 @@
-"""The database: rows, runs, jobs, the index of results, audit."""
+"""The database: rows, runs, jobs, the index of results, marks, audit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wakeful.ledger.errors import (
     UnknownRecord,
 )
 from wakeful.ledger.ledger import Ledger
+from wakeful.ledger.marks import MarkCells, MarkRecord
 from wakeful.ledger.results import ResultEntry
 from wakeful.ledger.rows import RowCells, RowRecord, RowStatus
 from wakeful.ledger.runs import JobRecord, JobState, RunRecord, RunState, canonical_json
@@ -23,6 +24,8 @@ __all__ = [
     "JobState",
     "Ledger",
     "LedgerUnusable",
+    "MarkCells",
+    "MarkRecord",
     "NewerLedger",
     "ResultEntry",
     "RowCells",

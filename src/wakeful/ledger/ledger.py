@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from wakeful.ledger.audit import AuditStore
+from wakeful.ledger.marks import MarkStore
 from wakeful.ledger.results import ResultStore
 from wakeful.ledger.rows import RowStore
 from wakeful.ledger.runs import RunStore
 
 
-class Ledger(RowStore, RunStore, ResultStore, AuditStore):
-    """Rows, runs, jobs, the index of results and the audit log of one library.
+class Ledger(RowStore, RunStore, ResultStore, MarkStore, AuditStore):
+    """Rows, runs, jobs, the index of results, marks and the audit log of one library.
 
     Made by `Ledger.open(path)`; a context manager. Any number of processes may have the file open;
     all transactions are short.

@@ -102,8 +102,28 @@ def _create_tables(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _create_marks(connection: Connection) -> None:
+    for statement in (
+        """CREATE TABLE marks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            subject TEXT NOT NULL,
+            recording TEXT NOT NULL,
+            channels TEXT NOT NULL,
+            start_s REAL NOT NULL,
+            stop_s REAL NOT NULL,
+            verdict TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            author TEXT NOT NULL,
+            made TEXT NOT NULL,
+            deleted TEXT)""",
+        "CREATE INDEX marks_by_recording ON marks (subject, recording)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rows, runs, jobs, results, audit", _create_tables),
+    Migration(2, "marks that people set on channels", _create_marks),
 )
 
 

@@ -132,6 +132,24 @@ RESULTS: Final = Table(
     Index("results_by_session", "session"),
 )
 
+MARKS: Final = Table(
+    "marks",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("recording", Text, nullable=False),
+    Column("channels", Text, nullable=False),
+    Column("start_s", REAL, nullable=False),
+    Column("stop_s", REAL, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("made", UtcTime, nullable=False),
+    Column("deleted", UtcTime),
+    Index("marks_by_recording", "subject", "recording"),
+    sqlite_autoincrement=True,
+)
+
 AUDIT: Final = Table(
     "audit",
     METADATA,

@@ -91,6 +91,9 @@ class Spectrogram(Rows):
     epoch_s: float
     method: str
     """For example "multitaper, 3 tapers, half bandwidth 1 Hz"."""
+    trusted_from_hz: tuple[float, ...] = ()
+    """Of each region: below this frequency the acquisition's high-pass filters took a part of the
+    power of all of its channels; 0 where nothing is known against it; empty: not looked at."""
 
     def to_pynapple(self, region: str | None = None) -> Any:
         """As pynapple: a TsdTensor (epoch, region, frequency), or a TsdFrame of one region.
@@ -139,6 +142,8 @@ class BandPower(Rows):
     bands: tuple[str, ...]
     edges_hz: tuple[tuple[float, float], ...]
     epoch_s: float
+    refused: tuple[str, ...] = ()
+    """Which bands of which regions are NaN throughout because of hardware filters, and why."""
 
     def to_pynapple(self) -> Any:
         """As a pynapple TsdFrame, uV^2, a column for each region and band ("CA1 theta").

@@ -74,6 +74,10 @@ class BadChannels(WakefulError):
     """A channels file does not fit its recording."""
 
 
+class BadMark(WakefulError):
+    """A mark on a channel can't be taken as it is."""
+
+
 class BadParameters(WakefulError):
     """A parameter is out of its range or of the wrong type."""
 

@@ -13,6 +13,7 @@ from wakeful.catalog import Catalog
 from wakeful.io.codec import to_plain
 from wakeful.io.mirror import Manifest
 from wakeful.model.errors import Unavailable
+from wakeful.model.quality import Mark, cut_marks
 from wakeful.model.recording import Recording, Stream
 from wakeful.model.subject import Session
 from wakeful.model.time import account_for, cut_spans
@@ -38,6 +39,8 @@ class Target:
     session: Session
     manifest: Manifest
     manifest_folder: Path
+    marks: tuple[Mark, ...] = ()
+    """What people said of its channels, in the order they said it."""
     horizon_s: float = math.inf
     """Everything before is settled; infinite where the recording has ended."""
 
@@ -231,6 +234,9 @@ class _Planner:
                 given[field] = to_plain(quarantined_in(target.stream, interval))
             elif field == "spans":
                 given[field] = digest(cut_spans(target.stream.spans, interval))
+            elif field == "marks":
+                # As they are, not hashed: workers read them here, they never open the database.
+                given[field] = to_plain(cut_marks(target.marks, interval))
         return given
 
     def _level(self, scope: Scope, needs: Sequence[Reference]) -> int:

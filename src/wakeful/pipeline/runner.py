@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, get_args, get_type_hints
 
 from wakeful.catalog import Catalog
-from wakeful.io.codec import to_plain
+from wakeful.io.codec import from_plain, to_plain
 from wakeful.io.lfp_store import FileSink
 from wakeful.io.store import Draft, Receipt, Store
 from wakeful.model.arrays import Lfp
 from wakeful.model.epochs import Rows
 from wakeful.model.errors import BadRecording, StepFailed, WakefulError
+from wakeful.model.quality import Mark
 from wakeful.model.time import account_for, cut_spans
 from wakeful.pipeline.context import remember
 from wakeful.pipeline.machine import PeakMemory, code_version, library_versions, machine
@@ -197,6 +198,8 @@ class Runner:
             return self._scopes.session_for(task.scope, named=task.kind == "figure")
         if field == "day":
             return self._scopes.days[task.scope.number]
+        if field == "marks":
+            return from_plain(task.given[field], tuple[Mark, ...])
         raw = self._open()
         stream = raw.stream
         if field == "raw":

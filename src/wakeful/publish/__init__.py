@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from wakeful.publish.folder import Published, publish_files, session_folder
+from wakeful.publish.quality_tables import (
+    channel_quality_csv,
+    faults_table,
+    quality_warnings,
+)
 from wakeful.publish.report import (
     Report,
     ReportFigure,
@@ -25,10 +30,13 @@ __all__ = [
     "ReportStep",
     "ReportTable",
     "bouts_table",
+    "channel_quality_csv",
     "day_summaries_csv",
+    "faults_table",
     "hypnogram_csv",
     "minutes_table",
     "publish_files",
+    "quality_warnings",
     "render_report",
     "session_folder",
     "state_power_csv",

@@ -9,12 +9,13 @@ from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.io.mirror import intake_folder, read_manifest
 from wakeful.io.store import Store
+from wakeful.ledger import Ledger
 from wakeful.model.errors import UnknownResult, WakefulError
 from wakeful.pipeline.plan import Plan
 from wakeful.pipeline.planner import make_plan
 from wakeful.service.publication import folder_name, publish_row
 from wakeful.service.reconcile import make_context
-from wakeful.service.targets import Prepared, prepare
+from wakeful.service.targets import Prepared, marks_of, prepare
 from wakeful.sheet.interface import Sheet
 from wakeful.sheet.request import Request
 from wakeful.sheet.validate import validate_rows
@@ -34,24 +35,25 @@ class Found:
 def find_sessions(library: Library, sheet: Sheet, catalog: Catalog) -> tuple[Found, ...]:
     """The sessions of all rows whose recording has been taken in."""
     found: list[Found] = []
-    for checked in validate_rows(sheet.read_rows(), make_context(library, catalog)):
-        if checked.request is not None:
-            try:
-                session = _find(library, catalog, checked.request)
-            except WakefulError:
-                continue  # its row says what is wrong; the others can be read all the same
-            if session is not None:
-                found.append(session)
+    with Ledger.open(library.database) as ledger:
+        for checked in validate_rows(sheet.read_rows(), make_context(library, catalog)):
+            if checked.request is not None:
+                try:
+                    session = _find(library, ledger, catalog, checked.request)
+                except WakefulError:
+                    continue  # its row says what is wrong; the others can be read all the same
+                if session is not None:
+                    found.append(session)
     return tuple(found)
 
 
-def _find(library: Library, catalog: Catalog, request: Request) -> Found | None:
+def _find(library: Library, ledger: Ledger, catalog: Catalog, request: Request) -> Found | None:
     """The session of a row; None where its recording has not been taken in."""
     folder = intake_folder(library.raw, request.recording)
     manifest = read_manifest(folder)
     if manifest is None:
         return None
-    prepared = prepare(request, library, manifest, folder)
+    prepared = prepare(request, library, manifest, folder, marks_of(ledger, request))
     parameters = library.parameters(request.params)
     plan = make_plan(prepared.target, catalog, request.analyses, parameters)
     name = folder_name(library, request, prepared.target.session)

@@ -16,6 +16,7 @@ from wakeful.config import Library
 from wakeful.io.atomic import storable_text
 from wakeful.io.store import Receipt, Store
 from wakeful.model.epochs import BandPower, Hypnogram, State
+from wakeful.model.quality import ChannelQuality, Fault, join_faults
 from wakeful.model.recording import Stream
 from wakeful.model.subject import Session
 from wakeful.model.time import account_for
@@ -28,10 +29,13 @@ from wakeful.publish import (
     ReportStep,
     ReportTable,
     bouts_table,
+    channel_quality_csv,
     day_summaries_csv,
+    faults_table,
     hypnogram_csv,
     minutes_table,
     publish_files,
+    quality_warnings,
     render_report,
     state_power_csv,
 )
@@ -45,7 +49,15 @@ SOURCE_NAME = "source.txt"
 SCORED = (State.AWAKE, State.NREM, State.REM)
 _PANELS = {"spectrogram", "band_power", "muscle", "hypnogram"}
 """Figures that the day at a glance shows too."""
-_FIGURE_ORDER = ("day", "hypnogram", "spectrogram", "band_power", "muscle", "state_spectra")
+_FIGURE_ORDER = (
+    "day",
+    "hypnogram",
+    "channel_quality",
+    "spectrogram",
+    "band_power",
+    "muscle",
+    "state_spectra",
+)
 
 
 @dataclass(frozen=True)
@@ -104,10 +116,17 @@ def publish_row(
         tables.append(bouts_table(hypnogram))
         files["hypnogram.csv"] = hypnogram_csv(session, hypnogram)
         beside.insert(0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed"))
+    faults, header_notes = _faults(results)
+    if results.tasks("channel_quality"):
+        files["channel_quality.csv"] = channel_quality_csv(session, faults)
+        beside.append(("channel_quality.csv", "faults of channels: when, what was measured, why"))
+    if faults:
+        tables.append(faults_table(session, faults))
     warnings = (
         *prepared.warnings,
         *plan.notes,
         *request.notices,
+        *quality_warnings(faults, _brain_channels(prepared.target.stream), session),
         *_silent_bands(results),
         *unscored,
     )
@@ -121,7 +140,11 @@ def publish_row(
         ),
         recording=_describe(prepared),
         regions=_regions(prepared.target.stream),
-        facts=(*_facts(request, prepared), *(("scoring", note) for note in scoring)),
+        facts=(
+            *_facts(request, prepared),
+            *(("scoring", note) for note in scoring),
+            *(("channels", note) for note in header_notes),
+        ),
         warnings=warnings,
         provisional=plan.goes_on,
         figures=tuple(_report_figure(drawn, catalog, session) for drawn in figures),
@@ -188,9 +211,10 @@ def _silent_bands(results: _Results) -> list[str]:
         return []
     power = BandPower.join(powers)
     known: NDArray[np.bool_] = np.asarray(np.isfinite(power.power_uv2).any(axis=0))
-    notes = [
-        f"{region}: no power in any epoch; its channels are flat throughout (dead, railed or not "
-        "plugged in), or no epoch is free of gaps"
+    notes = list(power.refused)
+    notes += [
+        f"{region}: no power in any epoch; its channels are flat or bad throughout (dead, railed "
+        "or not plugged in), or no epoch is free of gaps"
         for region, bands in zip(power.regions, known, strict=True)
         if not bands.any()
     ]
@@ -199,9 +223,29 @@ def _silent_bands(results: _Results) -> list[str]:
         f"{band} ({low_hz:g} to {high_hz:g} Hz) reaches beyond what was recorded or stored, "
         "and has no numbers"
         for band, (low_hz, high_hz), found in zip(power.bands, power.edges_hz, seen, strict=True)
-        if not found and known.any()
+        if not found and known.any() and not any(f": {band} can't" in r for r in power.refused)
     ]
     return notes
+
+
+def _faults(results: _Results) -> tuple[tuple[Fault, ...], tuple[str, ...]]:
+    """The faults of all channels over the session, and what the headers say of the channels."""
+    parts: list[ChannelQuality] = results.read_all(
+        "channel_quality", "channel_quality", ChannelQuality
+    )
+    if not parts:
+        return (), ()
+    quality = ChannelQuality.join(parts)
+    return join_faults(quality), quality.notes
+
+
+def _brain_channels(stream: Stream) -> dict[str, tuple[str, ...]]:
+    """Region -> its channels in the brain."""
+    regions: dict[str, tuple[str, ...]] = {}
+    for channel in stream.channels:
+        if channel.kind.is_brain:
+            regions[channel.region] = (*regions.get(channel.region, ()), channel.name)
+    return regions
 
 
 def _figures(results: _Results, catalog: Catalog) -> list[_Drawn]:

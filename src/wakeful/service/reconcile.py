@@ -27,7 +27,7 @@ from wakeful.pipeline.planner import make_plan
 from wakeful.service.driver import Driver, DriveState
 from wakeful.service.intake import Intake
 from wakeful.service.publication import publish_row
-from wakeful.service.targets import Prepared, prepare
+from wakeful.service.targets import Prepared, marks_of, prepare
 from wakeful.service.work import (
     RowView,
     Watch,
@@ -171,7 +171,7 @@ class Service:
 
     def _advance(self, work: Work) -> None:
         if work.has_ended:
-            if not work.wants_another_look():
+            if not work.wants_another_look() and not self._marks_changed(work):
                 return
             work.start_over()
         if not self._intake.bring(work):
@@ -189,7 +189,11 @@ class Service:
             raise RuntimeError("planned before it was taken in")
         try:
             work.prepared = prepare(
-                work.request, self._library, work.manifest, self._intake.folder_of(work)
+                work.request,
+                self._library,
+                work.manifest,
+                self._intake.folder_of(work),
+                marks_of(self._ledger, work.request),
             )
         except (NoRecording, StillGrowing) as error:
             if work.manifest.complete:
@@ -213,6 +217,11 @@ class Service:
                 self._driver.forget(job.name)
         work.published = False
         return True
+
+    def _marks_changed(self, work: Work) -> bool:
+        """Whether somebody marked channels of a row's recording since it was planned."""
+        planned = work.prepared.target.marks if work.prepared else None
+        return planned is not None and planned != marks_of(self._ledger, work.request)
 
     def _run_jobs(self, work: Work) -> bool:
         """Start what can be started; True when every result is there."""

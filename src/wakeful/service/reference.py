@@ -20,6 +20,8 @@ def describe_steps(catalog: Catalog) -> dict[str, dict[str, Any]]:
             "draw_version": step.draw_version if step.draw is not None else None,
             "per": step.per,
             "halo_s": step.halo_s,
+            "masks": step.masks,
+            "masks_reason": step.masks_reason,
             "needs": list(catalog.needs(name)),
             "inputs": [
                 {
@@ -49,6 +51,19 @@ def describe_steps(catalog: Catalog) -> dict[str, dict[str, Any]]:
     }
 
 
+MASKS = {
+    "takes": "takes the advice",
+    "refuses": "refuses the advice",
+    "none": "not its concern",
+    "": "not said",
+}
+
+
+def masks_text(description: dict[str, Any]) -> str:
+    """What a described step does with the advice that a channel is bad."""
+    return f"{MASKS[description['masks']]} ({description['masks_reason']})"
+
+
 def _maker(catalog: Catalog, field: str) -> str:
     maker = catalog.maker_of(field)
     return "" if maker is None else maker.name
@@ -70,6 +85,7 @@ def steps_markdown(catalog: Catalog) -> str:
         )
         outputs = ", ".join(f"`{o['name']}` ({o['type']})" for o in step["outputs"])
         lines += [f"Needs {inputs}. Gives {outputs}.", ""]
+        lines += [f"Bad channels: {masks_text(step)}.", ""]
         if step["params"]:
             lines += ["| parameter | default | unit | source |", "|---|---|---|---|"]
             lines += [

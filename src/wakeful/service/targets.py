@@ -9,16 +9,25 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from wakeful.config import Library
+from wakeful.io.atomic import storable_text
 from wakeful.io.channels_file import find_channels_file, label_stream
 from wakeful.io.mirror import ASIDE_NAME, Manifest, scans_folder
 from wakeful.io.recording import choose_stream, read_recording
+from wakeful.ledger import Ledger
 from wakeful.model.errors import BadChannels, BadRecording
+from wakeful.model.quality import Mark
 from wakeful.model.recording import Description, Stream
 from wakeful.model.subject import Session, Subject
 from wakeful.pipeline.planner import Target
 from wakeful.sheet.request import Request
 
 _SAME_START = timedelta(seconds=1)
+
+
+def marks_of(ledger: Ledger, request: Request) -> tuple[Mark, ...]:
+    """What people said of the channels of a row's recording, in the order they said it."""
+    recording = storable_text(str(request.recording))
+    return tuple(found.mark for found in ledger.marks(request.subject, recording))
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,17 @@ class Prepared:
 
 
 def prepare(
-    request: Request, library: Library, manifest: Manifest, manifest_folder: Path
+    request: Request,
+    library: Library,
+    manifest: Manifest,
+    manifest_folder: Path,
+    marks: tuple[Mark, ...] = (),
 ) -> Prepared:
     """Open what was taken in, choose the stream and the channels, make the session.
+
+    Parameters
+    ----------
+    marks : what people said of the recording's channels
 
     Raises
     ------
@@ -61,6 +78,7 @@ def prepare(
             session,
             manifest,
             manifest_folder,
+            marks,
             horizon_s=math.inf if manifest.complete else stream.settled_s,
         ),
         description,

@@ -15,6 +15,7 @@ from wakeful.simulate.camera import (
     SimulatedCamera,
     simulate_camera,
 )
+from wakeful.simulate.faults import FaultType, PlantedFault
 from wakeful.simulate.hypnogram import SimulatedHypnogram, simulate_hypnogram
 from wakeful.simulate.lfp import Signal
 from wakeful.simulate.neuralynx import write_neuralynx
@@ -37,7 +38,9 @@ __all__ = [
     "THREE_REGIONS",
     "CameraPlan",
     "ClockStep",
+    "FaultType",
     "Pace",
+    "PlantedFault",
     "PulseSource",
     "RecordingPlan",
     "RegionPlan",

@@ -19,6 +19,7 @@ from scipy.fft import irfft
 
 from wakeful.model.errors import BadParameters
 from wakeful.simulate.course import KNOTS_PER_S, Artefact, Spindle, plan_course
+from wakeful.simulate.faults import add_faults
 from wakeful.simulate.physiology import (
     BLOCK_S,
     FREQUENCY_HZ,
@@ -153,6 +154,18 @@ class Signal:
             own += np.float32(np.sqrt(_SHARED_EMG)) * muscle[0]
             out[n_lfp:] += traits.gain[n_lfp:, None].astype(np.float32) * own
         self._add_events(hop, out)
+        if self.plan.faults:
+            subject = self.plan.subject
+            add_faults(
+                out,
+                self.plan.faults,
+                subject.channel_names,
+                start_s=hop * HOP_S,
+                rate_hz=self.rate_hz,
+                mains_hz=subject.mains_hz,
+                step_uv=self.plan.ad_bit_uv,
+                seed=[subject.seed, 1111, hop],
+            )
         self._hop = (hop, out)
         return out
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from wakeful.model.epochs import State
 from wakeful.model.errors import BadParameters
 from wakeful.model.time import Interval
+from wakeful.simulate.faults import PlantedFault, check_faults
 
 SIMULATOR_VERSION = 1
 """Raised whenever the same plan gives other numbers."""
@@ -151,6 +152,12 @@ class SubjectPlan:
         """Channels in the brain."""
         return sum(region.n_channels for region in self.regions)
 
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """CSC1, CSC2, ... in the brain, then EMG1, ..."""
+        brain = (f"CSC{i + 1}" for i in range(self.n_lfp))
+        return (*brain, *(f"EMG{i + 1}" for i in range(self.n_emg)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecordingPlan:
@@ -181,6 +188,8 @@ class RecordingPlan:
     """Microvolts per bit: an input range of 3,000 uV."""
     input_inverted: bool = True
     first_timestamp_us: int = 1_204_000_000
+    faults: tuple[PlantedFault, ...] = ()
+    """Spoilt channels. The rest of the truth stays what it would be without them."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -203,6 +212,7 @@ class RecordingPlan:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError):
             problems.append(f"time_zone {self.time_zone!r} is not an IANA time zone")
+        problems += check_faults(self.faults, self.subject.channel_names)
         last_s = 0.0
         for gap in self.gaps:
             if not (last_s < gap.start_s < gap.stop_s < self.duration_s):

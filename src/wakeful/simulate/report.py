@@ -22,6 +22,10 @@ def describe_truth(truth: Truth) -> dict[str, Any]:
 
     plan, traits = truth.plan, truth.course.traits
     recorded = dict(asdict(plan), start_utc=plan.start_utc.isoformat())
+    # JSON has no word for a fault that never ends.
+    recorded["faults"] = [
+        {**asdict(f), "stop_s": f.stop_s if math.isfinite(f.stop_s) else None} for f in plan.faults
+    ]
     power = truth.state_band_power_uv2(tuple(DEFAULT_BANDS.values()))
     state = truth.state
     names = [channel.name for channel in truth.channels]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from wakeful.model.epochs import BandPower, Spectrogram
 from wakeful.model.errors import BadParameters
 from wakeful.model.subject import Session
@@ -71,25 +73,39 @@ class Outputs:
 def compute(inputs: Inputs, params: Params) -> Outputs:
     """Integrate the density over each band, parts of frequency bins counted exactly.
 
-    A band that reaches beyond the spectrogram (80 % of Nyquist, or its highest frequency) is NaN.
+    A band that reaches beyond the spectrogram (80 % of Nyquist, or its highest frequency) is NaN,
+    and so is one that begins below twice the corner of the hardware's high-pass filters: for delta
+    from 1 Hz on that is a corner above 0.5 Hz.
     """
     from wakeful.signal.bands import Band, compute_band_power
+    from wakeful.signal.header_faults import TRUSTED_FROM_CORNERS
 
     spectrogram = inputs.spectrogram
     bands = tuple(
         Band(f.name.removesuffix("_hz").replace("_", " "), *getattr(params, f.name))
         for f in fields(params)
     )
+    power_uv2 = compute_band_power(spectrogram.power_uv2_per_hz, spectrogram.frequency_hz, bands)
+    refused: list[str] = []
+    regions = zip(spectrogram.regions, spectrogram.trusted_from_hz, strict=False)
+    for i, (region, trusted_hz) in enumerate(regions):
+        for k, band in enumerate(bands):
+            if band.low_hz < trusted_hz - 1e-9:
+                power_uv2[:, i, k] = np.nan
+                corner_hz = trusted_hz / TRUSTED_FROM_CORNERS
+                refused.append(
+                    f"{region}: hardware high-pass of {corner_hz:g} Hz: {band.name} can't be "
+                    "trusted"
+                )
     return Outputs(
         band_power=BandPower(
             start_s=spectrogram.start_s,
-            power_uv2=compute_band_power(
-                spectrogram.power_uv2_per_hz, spectrogram.frequency_hz, bands
-            ),
+            power_uv2=power_uv2,
             regions=spectrogram.regions,
             bands=tuple(band.name for band in bands),
             edges_hz=tuple((band.low_hz, band.high_hz) for band in bands),
             epoch_s=spectrogram.epoch_s,
+            refused=tuple(refused),
         )
     )
 
@@ -110,7 +126,9 @@ STEP = Step(
     outputs=Outputs,
     compute=compute,
     draw=draw,
-    version=1,
+    version=2,
+    masks="none",
+    masks_reason="it works on the spectrogram, out of which bad channels were left",
     per="block",
     sources=("Buzsaki & Draguhn 2004, Science 304: 1926", "Colgin et al. 2009, Nature 462: 353"),
 )

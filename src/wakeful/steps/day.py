@@ -204,11 +204,15 @@ STEP = Step(
     compute=compute,
     draw=draw,
     version=1,
+    draw_version=2,
+    masks="none",
+    masks_reason="it draws and averages what the others left",
     per="day",
     captions={
         "day": (
             "One local day: light, power spectral density and band powers per region, muscle tone, "
-            "states, and where its hours went. Hatched: nothing was recorded."
+            "states, and where its hours went. Hatched: nothing was recorded. White: no channel of "
+            "the region was good."
         ),
         "state_spectra": (
             "Power spectral density of each state and region: median over epochs with quartiles, "

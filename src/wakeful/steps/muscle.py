@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from wakeful.model.arrays import Lfp, iterate_epochs
 from wakeful.model.epochs import LfpEmg, MuscleTone
 from wakeful.model.errors import BadParameters
+from wakeful.model.quality import ChannelQuality, FaultKind
 from wakeful.model.subject import ChannelKind, Session
 from wakeful.model.time import Interval
 from wakeful.step import Step, parameter
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """The block's samples and its LFP-derived EMG."""
+    """The block's samples, its LFP-derived EMG, and which channels are bad when."""
 
     lfp: Lfp
     lfp_emg: LfpEmg
     block: Interval
     session: Session
+    channel_quality: ChannelQuality | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,9 @@ class Params:
     )
     mains_margin_hz: float = parameter(
         2.0, unit="Hz", source="left out to either side of the mains frequency and its multiples"
+    )
+    use_masks: bool = parameter(
+        True, unit="", source="tone is to be that of channels that measure muscle"
     )
 
     def __post_init__(self) -> None:
@@ -70,7 +75,11 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     """Root mean square of the EMG and mean LFP-derived EMG, per epoch.
 
     Of several EMG channels the median is taken; a channel without variance in an epoch, or with a
-    sample that is not a number, is left out of it. An epoch that touches a gap is NaN.
+    sample that is not a number, or that is bad then, is left out of it. An epoch that touches a gap
+    is NaN. Mains hum is no reason to leave an EMG out: its band does without.
+
+    The LFP-derived EMG was read before anything was known of its channels, and can't be taken apart
+    again: it is NaN where fewer than two of the channels compared are good, and kept elsewhere.
     """
     from wakeful.signal.muscle import compute_emg_rms, emg_band
     from wakeful.signal.spectra import compute_psd, design_hann, epoch_starts, read_epochs
@@ -82,6 +91,11 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
         rows = ()
     start_s = epoch_starts(inputs.block, epoch_s)
     emg_uv = np.full(len(start_s), np.nan, np.float32)
+    quality = inputs.channel_quality if params.use_masks else None
+    bad = np.zeros((len(start_s), len(rows)), np.bool_)
+    if quality is not None:
+        names = [lfp.channels[i].name for i in rows]
+        bad = quality.is_bad(names, start_s, epoch_s, frozenset({FaultKind.MAINS}))
     if rows and band_hz is not None:
         for batch in read_epochs(lfp, rows, inputs.block, epoch_s):
             epochs = batch.samples_uv
@@ -93,17 +107,22 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
                 psd, frequency_hz, band_hz, inputs.session.mains_hz, params.mains_margin_hz
             )
             rms[~(epochs.max(axis=-1) - epochs.min(axis=-1) > 0)] = np.nan
+            rms[bad[batch.numbers].T] = np.nan
             for number, values in zip(batch.numbers, rms.T, strict=True):
                 live = values[~np.isnan(values)]
                 if len(live):
                     emg_uv[number] = np.median(live)
+    lfp_emg = _mean_per_epoch(inputs.lfp_emg, start_s, epoch_s, lfp)
+    if quality is not None and inputs.lfp_emg.channels:
+        compared = quality.is_bad(inputs.lfp_emg.channels, start_s, epoch_s)
+        lfp_emg[(~compared).sum(axis=1) < 2] = np.nan
     # Where the rate leaves nothing of the band, a band without width says so.
     band_hz = band_hz or (params.emg_low_hz, params.emg_low_hz)
     return Outputs(
         muscle=MuscleTone(
             start_s=start_s,
             emg_uv=emg_uv,
-            lfp_emg=_mean_per_epoch(inputs.lfp_emg, start_s, epoch_s, lfp),
+            lfp_emg=lfp_emg,
             emg_channels=tuple(lfp.channels[i].name for i in rows),
             emg_band_hz=band_hz,
             epoch_s=epoch_s,
@@ -148,7 +167,9 @@ STEP = Step(
     outputs=Outputs,
     compute=compute,
     draw=draw,
-    version=1,
+    version=2,
+    masks="takes",
+    masks_reason="bad EMG channels are left out, what the LFP-derived EMG compared can't be",
     per="block",
     sources=(
         "Schomburg et al. 2014, Neuron 84: 470 (muscle tone from the LFP)",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone
-from wakeful.model.subject import Session
+from wakeful.model.subject import Channel, Session
 from wakeful.sleep.params import LabelFreeParams
 from wakeful.step import Step
 
@@ -46,7 +46,16 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     """
     from wakeful.sleep.label_free import score_label_free
 
-    return Outputs(hypnogram=score_label_free(inputs.band_power, inputs.muscle, params))
+    hypnogram = score_label_free(inputs.band_power, inputs.muscle, params)
+    notes = (*hypnogram.notes, *inputs.band_power.refused)
+    return Outputs(hypnogram=replace(hypnogram, notes=notes))
+
+
+def unavailable(channels: tuple[Channel, ...]) -> str:
+    """Slow waves need channels that hold them."""
+    from wakeful.signal.header_faults import why_no_delta
+
+    return why_no_delta(channels)
 
 
 def draw(inputs: Inputs, params: Params, outputs: Outputs) -> Mapping[str, Figure]:  # noqa: ARG001
@@ -67,7 +76,10 @@ STEP = Step(
     outputs=Outputs,
     compute=compute,
     draw=draw,
+    unavailable=unavailable,
     version=1,
+    masks="none",
+    masks_reason="it works on band power and tone, out of which bad channels were left",
     per="session",
     sources=(
         "Watson et al. 2016, Neuron 90:839 (delta, theta ratio and EMG, thresholds between modes)",

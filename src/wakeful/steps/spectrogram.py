@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wakeful.model.arrays import Lfp
 from wakeful.model.epochs import Spectrogram
 from wakeful.model.errors import BadParameters, Unavailable
+from wakeful.model.quality import ChannelQuality
 from wakeful.model.subject import Channel, Session
 from wakeful.model.time import Interval
 from wakeful.step import Step, parameter
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """The block's LFP."""
+    """The block's LFP, and which of its channels are bad when."""
 
     lfp: Lfp
     block: Interval
     session: Session
+    channel_quality: ChannelQuality | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,9 @@ class Params:
     )
     highest_hz: float = parameter(
         250.0, unit="Hz", source="includes ripples; less where 80 % of Nyquist is lower"
+    )
+    use_masks: bool = parameter(
+        True, unit="", source="a region's median is to be that of channels that measure the region"
     )
 
     def __post_init__(self) -> None:
@@ -92,7 +97,12 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     """Power spectral density per epoch and region, the median over the region's channels.
 
     A channel without variance in an epoch (dead, railed, unplugged), or with a sample that is not
-    a number, is left out of that epoch's median; where no channel is left the epoch is NaN.
+    a number, is left out of that epoch's median, and so is one that is bad then
+    (`channel_quality`); where no channel is left the epoch is NaN. Nothing is interpolated.
+
+    Where the hardware cut the low frequencies of some of a region's channels off, the others alone
+    give them; where it did so on all, they are as recorded and `trusted_from_hz` says from where on
+    they are to be believed.
 
     The median of channels whose noise is independent lies below their mean power: by up to
     11 % with three tapers and up to 31 % with one window; channels that share their signal do not.
@@ -105,6 +115,7 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
         More tapers than the bandwidth carries in an epoch.
     """
     from wakeful.signal.bands import USABLE
+    from wakeful.signal.header_faults import trusted_from_hz
     from wakeful.signal.spectra import (
         Windows,
         compute_psd,
@@ -132,6 +143,21 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     highest_hz = min(params.highest_hz, USABLE * lfp.rate_hz / 2)
     n_bins = math.floor(highest_hz * epoch_s + 0.25) + 1
     start_s = epoch_starts(inputs.block, epoch_s)
+    frequency_hz = np.arange(n_bins) / epoch_s
+    bad = np.zeros((len(start_s), len(rows)), np.bool_)
+    if params.use_masks and inputs.channel_quality is not None:
+        names = [lfp.channels[i].name for i in rows]
+        bad = inputs.channel_quality.is_bad(names, start_s, epoch_s)
+    corners_hz = {
+        region: np.array([trusted_from_hz(lfp.channels[i]) for i in members])
+        for region, members in regions.items()
+    }
+    cut_off = np.concatenate(
+        [
+            (frequency_hz < of[:, None] - 1e-9) & (of[:, None] > of.min())
+            for of in corners_hz.values()
+        ]
+    )
     power = np.full((len(start_s), len(regions), n_bins), np.nan, np.float32)
 
     def design(n_samples: int) -> Windows:
@@ -162,6 +188,8 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
                 return psd
 
             psd = np.stack(list(pool.map(estimate, batch.samples_uv)))
+            psd[bad[batch.numbers].T] = np.nan
+            np.copyto(psd, np.nan, where=cut_off[:, None])
             first = 0
             for place, members in enumerate(regions.values()):
                 part = psd[first : first + len(members)]
@@ -172,13 +200,14 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
         spectrogram=Spectrogram(
             start_s=start_s,
             power_uv2_per_hz=power,
-            frequency_hz=np.arange(n_bins) / epoch_s,
+            frequency_hz=frequency_hz,
             regions=tuple(regions),
             channels=tuple(
                 tuple(lfp.channels[i].name for i in members) for members in regions.values()
             ),
             epoch_s=epoch_s,
             method=method,
+            trusted_from_hz=tuple(float(of.min()) for of in corners_hz.values()),
         )
     )
 
@@ -208,14 +237,17 @@ def unavailable(channels: tuple[Channel, ...]) -> str:
 
 STEP = Step(
     title="Spectrogram per region",
-    summary="Power spectral density of every epoch, the median over a region's channels.",
+    summary="Power spectral density of every epoch, the median over a region's good channels.",
     inputs=Inputs,
     params=Params,
     outputs=Outputs,
     compute=compute,
     draw=draw,
     unavailable=unavailable,
-    version=1,
+    version=2,
+    draw_version=2,
+    masks="takes",
+    masks_reason="the median of a region leaves bad channels out",
     per="block",
     sources=(
         "Thomson 1982, Proc. IEEE 70: 1055",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
 
+from wakeful.catalog import Catalog
+from wakeful.io.codec import from_plain
 from wakeful.model.errors import BadParameters
+from wakeful.model.quality import Mark, Verdict
+from wakeful.model.time import Interval
 from wakeful.pipeline.plan import Scope
 from wakeful.pipeline.planner import make_plan
+from wakeful.step import Step
 
 
 def keys(plan, step=None, kind="result"):
@@ -143,3 +149,65 @@ def test_jobs_come_after_what_they_need_and_hold_whole_chains(make_target, make_
 def test_bad_parameters_are_refused_when_planning(make_target, make_catalog):
     with pytest.raises(BadParameters, match="colour is not a parameter of first"):
         make_plan(make_target(100.0), make_catalog(), ALL, {"first": {"colour": 1}})
+
+
+def marked_step(name: str = "judged") -> Step:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Inputs:
+        block: Interval
+        marks: tuple[Mark, ...]
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Outputs:
+        judged: int
+
+    def compute(inputs, params):
+        return Outputs(judged=len(inputs.marks))
+
+    compute.__module__ = f"steps.{name}"
+    return Step(
+        title="t",
+        summary="s.",
+        inputs=Inputs,
+        params=NoChoice,
+        outputs=Outputs,
+        compute=compute,
+        version=1,
+        per="block",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoChoice:
+    pass
+
+
+def test_a_mark_changes_the_keys_of_the_blocks_it_touches_and_of_no_others(make_target):
+    catalog = Catalog.of([marked_step()])
+    target = make_target(256.0)
+    mark = Mark(
+        channels=("a",), start_s=70.0, stop_s=120.0, verdict=Verdict.BAD, reason="r", author="ann"
+    )
+    marked = dataclasses.replace(target, marks=(mark,))
+    before = keys(make_plan(target, catalog, ("judged",), {}))
+    plan = make_plan(marked, catalog, ("judged",), {})
+    after = keys(plan)
+    assert {scope for (_, scope), key in after.items() if before["judged", scope] != key} == {
+        "block 1"
+    }
+    # It travels with the job: a worker never asks the database.
+    (task,) = [t for t in plan.tasks if str(t.scope) == "block 1"]
+    assert from_plain(task.given["marks"], tuple[Mark, ...]) == (mark,)
+    assert all(t.given["marks"] == [] for t in plan.tasks if t is not task)
+
+
+def test_a_mark_over_a_border_is_cut_for_each_block(make_target):
+    catalog = Catalog.of([marked_step()])
+    mark = Mark(
+        channels=(), start_s=50.0, stop_s=80.0, verdict=Verdict.GOOD, reason="r", author="ann"
+    )
+    target = dataclasses.replace(make_target(256.0), marks=(mark,))
+    plan = make_plan(target, catalog, ("judged",), {})
+    given = {str(t.scope): t.given["marks"] for t in plan.tasks}
+    assert [(m["start_s"], m["stop_s"]) for m in given["block 0"]] == [(50.0, 64.0)]
+    assert [(m["start_s"], m["stop_s"]) for m in given["block 1"]] == [(64.0, 80.0)]

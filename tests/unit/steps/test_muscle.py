@@ -133,4 +133,4 @@ def test_parameters_are_checked(values):
 
 def test_the_step_says_what_it_is():
     assert STEP.name == "muscle"
-    assert set(STEP.input_fields()) == {"lfp", "lfp_emg", "block", "session"}
+    assert set(STEP.input_fields()) == {"lfp", "lfp_emg", "block", "session", "channel_quality"}
