@@ -12,7 +12,7 @@ Layout: Blackrock's "NEV and NSx File Format" as published; neo's reader is the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ import numpy as np
 
 from wakeful.io.blackrock_events import read_nev
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.fitted_spans import fit_spans
+from wakeful.io.heads import HeadReader
 from wakeful.io.open_files import OpenFiles, read_bytes
 from wakeful.io.record_streams import name_stream, name_uniquely
 from wakeful.io.record_times import MAX_RUNS, Clock, SpanFinder, Stamps
@@ -387,17 +389,14 @@ def _place_precise(
         stride=stride,
         header_bytes=file.header_bytes,
     )
-    spans: list[Span] = []
-    number = 0
-    for span in table.spans:
-        # Whole ticks first: nanoseconds of a century are more than a float tells apart.
-        start_s = table.base_tick / file.ticks_per_s + span.start_ticks / file.ticks_per_s
-        spans.append(Span(start_s, span.n_samples, span.rate_hz, number))
-        number += span.n_samples
+    reader = HeadReader(file.path, layout, head)
+    fitted = fit_spans(table, 1, lambda _, packets: reader.at(packets)["tick"].astype(np.int64))
+    base_s = table.base_tick / file.ticks_per_s
+    spans = tuple(replace(span, start_s=base_s + span.start_s) for span in fitted)
     segments = tuple(
         Segment(run.first_sample, run.n_samples, store, run.first_record) for run in table.runs
     )
-    return tuple(spans), segments
+    return spans, segments
 
 
 def _describe(row: Any, path: Path) -> Channel:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.fitted_spans import fit_spans
 from wakeful.io.record_streams import name_stream, name_uniquely
 from wakeful.io.record_times import Clock, SpanFinder, Stamps
 from wakeful.io.registry import Found, by_suffix, reader
@@ -244,11 +245,10 @@ def _locate_by_chunks(rawio: Any, index: int, part: int) -> list[_Stretch]:
     table = finder.finish()
     # A span's samples lie one after the other in the file unless records between were set apart.
     found: list[_Stretch] = []
-    for span in table.spans:
-        number = sum(n for _, n, _, _ in found)
-        run = next(r for r in reversed(table.runs) if r.first_sample <= number)
-        offset = run.first_record * per_chunk + number - run.first_sample
-        begin_s = (table.base_tick + span.start_ticks) / _TICKS_PER_S
+    for span in fit_spans(table, per_chunk, lambda _, chunks: ticks[chunks]):
+        run = next(r for r in reversed(table.runs) if r.first_sample <= span.first_sample)
+        offset = run.first_record * per_chunk + span.first_sample - run.first_sample
+        begin_s = table.base_tick / _TICKS_PER_S + span.start_s
         found.append((start_s + begin_s, span.n_samples, span.rate_hz, offset))
     return found
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.fitted_spans import fit_spans
 from wakeful.io.hdf import HdfDataset, HdfFile, text_of
 from wakeful.io.nwb_events import read_nwb_events
 from wakeful.io.record_streams import name_stream, name_uniquely, place_apart
@@ -173,7 +174,7 @@ def _read_series(file: HdfFile, name: str, warnings: list[str]) -> _Series:
     channels = _describe(file, node, store.n_channels, name, warnings)
     if "timestamps" in node:
         rate_hz, table = _scan_stamps(file, node["timestamps"], store.n_samples, name)
-        spans, segments = _place(table, store)
+        spans, segments = _place(table, node["timestamps"], store)
         apart = place_apart(table, 0, 0.0, math.inf) if table.set_apart else []
         if apart:
             n_apart = sum(a.n_records for a in table.set_apart)
@@ -223,7 +224,7 @@ def _scan_stamps(file: HdfFile, stamps: Any, n_samples: int, name: str) -> tuple
         times = np.asarray(stamps[start : start + _STAMPS], np.float64)
         # A century either side of zero is all that int64 nanoseconds hold.
         sound = np.isfinite(times) & (np.abs(times) < 3e9)
-        ticks = np.rint(np.where(sound, times, 0.0) * _TICKS_PER_S).astype(np.int64)
+        ticks = _ticks(np.where(sound, times, 0.0))
         fault = np.where(sound, 0, _UNTIMED).astype(np.uint8)
         finder.add(Stamps(ticks, sound.astype(np.int64), fault))
     table = finder.finish()
@@ -244,15 +245,21 @@ def _nominal(measured_hz: float) -> float:
     return float(f"{measured_hz:.6g}")
 
 
-def _place(table: TimeTable, store: HdfDataset) -> tuple[tuple[Span, ...], tuple[Segment, ...]]:
-    spans: list[Span] = []
-    number = 0
-    for span in table.spans:
-        start_s = (table.base_tick + span.start_ticks) / table.ticks_per_s
-        spans.append(Span(start_s, span.n_samples, span.rate_hz, number))
-        number += span.n_samples
-    segments = tuple(_as_segment(run, store) for run in table.runs)
-    return tuple(spans), segments
+def _ticks(times_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.rint(times_s * _TICKS_PER_S).astype(np.int64)
+
+
+def _place(
+    table: TimeTable, stamps: Any, store: HdfDataset
+) -> tuple[tuple[Span, ...], tuple[Segment, ...]]:
+    def read_ticks(file: int, records: NDArray[np.int64]) -> NDArray[np.int64]:  # noqa: ARG001
+        return _ticks(np.array([stamps[i] for i in records.tolist()], np.float64))
+
+    base_s = table.base_tick / table.ticks_per_s
+    spans = tuple(
+        replace(span, start_s=base_s + span.start_s) for span in fit_spans(table, 1, read_ticks)
+    )
+    return spans, tuple(_as_segment(run, store) for run in table.runs)
 
 
 def _as_segment(run: Run, store: HdfDataset) -> Segment:
@@ -289,7 +296,7 @@ def _join(
         segments += [
             Segment(number + s.first_sample, s.n_samples, s.store, s.offset) for s in one.segments
         ]
-        number += sum(span.n_samples for span in one.spans)
+        number += max(s.first_sample + s.n_samples for s in one.segments)
     first = group[0]
     quarantined = tuple(
         Quarantine(q.interval.widen(zero_s, -zero_s), q.reason)

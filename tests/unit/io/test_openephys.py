@@ -150,7 +150,5 @@ def test_values_equal_those_of_neo(real_data: Path) -> None:
 
 @pytest.mark.real_data
 def test_a_folder_above_says_where_the_recordings_are(real_data: Path) -> None:
-    with pytest.raises(NoRecording, match=r"its sub-folders do.*Record Node 101"):
+    with pytest.raises(BadRecording, match=r"in its sub-folders; give.*Record Node 101"):
         read_recording(real_data / "recordings" / "openephys")
-    with pytest.raises(NoRecording, match=r"Open Ephys binary format.*not read yet"):
-        read_recording(real_data / "recordings" / "openephys" / "v0.6.7_Binary")

@@ -87,7 +87,9 @@ def make_target() -> Callable[..., Target]:
         )
         horizon_s = duration_s if goes_on else math.inf
         manifest = recording.manifest()
-        return Target(recording, recording.stream, session, manifest, Path("/toy"), horizon_s=horizon_s)
+        return Target(
+            recording, recording.stream, session, manifest, Path("/toy"), horizon_s=horizon_s
+        )
 
     return make
 

@@ -100,7 +100,7 @@ def test_hours_of_each_local_day_add_up_where_the_clocks_change(tmp_path: Path) 
     assert "2024-03-30 12:00:00 Europe/Zurich (2024-03-30 11:00:00 UTC)" in text
     (row,) = [line for line in text.splitlines() if "2024-03-31" in line]
     assert row.rstrip(" │").endswith("23:00:00")
-    assert "47.0000 h recorded + 1.0000 h gaps + 0.0000 h quarantined = 48.0000 h" in text
+    assert "47:00:00 recorded + 1:00:00 gaps + 0:00:00 quarantined = 48:00:00" in text
 
 
 def test_the_output_for_programs_is_whole(tmp_path: Path) -> None:
