@@ -31,7 +31,7 @@ N_STAGES = 4
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
-    """25 minutes at 32 kHz with a gap: 100 MB a channel, six granules."""
+    """25 minutes at 16 kHz with a gap: 50 MB a channel, three granules."""
     folder = tmp_path_factory.mktemp("whole") / "mouse"
     plan = RecordingPlan(
         subject=SubjectPlan(
@@ -41,7 +41,7 @@ def whole(tmp_path_factory) -> Path:
             n_emg=1,
         ),
         duration_s=1500.0,
-        rate_hz=32_000,
+        rate_hz=16_000,
         gaps=(Interval(101.0, 112.5),),
         clock_drift_ppm=35.0,
         timestamp_jitter_us=1,
