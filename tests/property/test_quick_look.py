@@ -11,11 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wakeful.io import ncs_files, quick_look
+from wakeful.io import ncs_files, quick_look, record_times
+from wakeful.io.heads import HeadReader
 from wakeful.io.ncs_files import scan_heads, scan_ncs
+from wakeful.io.record_times import SpanFinder
 from wakeful.io.recording import read_recording
 from wakeful.io.records import RecordLayout
-from wakeful.model.errors import BadRecording
+from wakeful.io.stretches import Clock
+from wakeful.model.errors import BadRecording, TruncatedFile
 
 PER, RATE_HZ = 512, 32_000
 
@@ -212,3 +215,73 @@ def test_a_file_that_changes_after_it_was_read_through_is_noticed(
     out = np.empty((1, 900 * PER), np.int16)
     with pytest.raises(BadRecording, match="changed since it was opened"):
         recording.open("32000Hz-1ch").read(0, out)
+
+
+@pytest.mark.parametrize("lost", [300, 1000, 3000, 5000])
+@pytest.mark.parametrize("by_us", [-2, -1, 1, 2])
+def test_a_lost_sample_can_not_hide_in_a_rate_that_is_not_yet_known(
+    files: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int, by_us: int
+) -> None:
+    """Time stamps that jitter make the rate of the first records wrong by some ppm: over a stride
+    that is as much as a sample.
+    """
+    monkeypatch.undo()
+    records = _records(9000, 0.0, 0.0, 0)
+    records["tick"] = 5_000_000 + np.arange(len(records), dtype=np.uint64) * 16_000
+    records["tick"][quick_look.FINE] += np.int64(by_us)
+    _move(records, lost, 31)
+    path = files.write_ncs(tmp_path / "CSC1.ncs", files.ncs_header("CSC1", RATE_HZ), records)
+    quick = scan_ncs(path)
+    assert quick is not None
+    assert [s.first_record for s in quick.scan.findings.stretches] == [0, lost]
+    assert quick.scan.findings.n_records == len(records)
+
+
+heads = st.lists(
+    st.tuples(
+        st.sampled_from([0, 16_000, 15_976, 16_024, 16_025, 40_000, -9000, 2**62, 2**63]),
+        st.sampled_from([7, 7, 7, 7, 8]),
+        st.sampled_from([RATE_HZ, RATE_HZ, RATE_HZ, 0]),
+        st.sampled_from([PER, PER, PER, PER, 200, 0, PER + 1]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(planted=heads, sound=st.integers(0, 20))
+def test_compiled_and_plain_judgement_are_the_same(
+    planted: list[tuple[int, int, int, int]], sound: int
+) -> None:
+    records = np.zeros(sound + len(planted), ncs_files.HEAD)
+    tick = 10**6
+    everything = [(16_000, 7, RATE_HZ, PER)] * sound + planted
+    for i, (step, channel, rate, n_valid) in enumerate(everything):
+        tick = tick + step if step < 2**62 else tick
+        records[i] = (tick if step < 2**62 else step, channel, rate, n_valid)
+    clock = Clock(ticks_per_s=1e6, rate_hz=RATE_HZ, period_ticks=31.25, tolerance_ticks=25.0)
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        for _ in range(2):
+            finder = SpanFinder(PER, clock, ncs_files.REASONS, "CSC1.ncs")
+            for piece in (records[:sound], records[sound:]):
+                finder.add(ncs_files.judge_heads(piece, 7, RATE_HZ))
+            found.append(finder.findings())
+            patch.setattr(ncs_files, "take_sound", lambda *_: False)
+            patch.setattr(record_times, "follow_each_other", lambda *_: False)
+    assert found[0] == found[1]
+
+
+def test_heads_are_read_alike_here_there_and_together(files: ModuleType, tmp_path: Path) -> None:
+    records = _records(1000, 20.0, 0.0, 3)
+    path = files.write_ncs(tmp_path / "CSC1.ncs", files.ncs_header("CSC1", RATE_HZ), records)
+    heads = HeadReader(path, ncs_files.LAYOUT, ncs_files.HEAD)
+    together = heads.between(3, 990)  # more than one buffer holds
+    np.testing.assert_array_equal(together["tick"], records["tick"][3:990])
+    np.testing.assert_array_equal(heads.at(np.arange(3, 990)), together)
+    with heads.keep_open():
+        np.testing.assert_array_equal(heads.between(3, 990), together)
+        for read in (lambda: heads.between(990, 1001), lambda: heads.at([5, 1000])):
+            with pytest.raises(TruncatedFile, match=r"too early|before record 1,000"):
+                read()

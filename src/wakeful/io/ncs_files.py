@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeful.io.head_kernel import take_sound
 from wakeful.io.heads import HeadReader
 from wakeful.io.neuralynx_header import HEADER_BYTES, NeuralynxHeader, read_header
-from wakeful.io.open_files import open_file, read_exactly
+from wakeful.io.open_files import read_exactly
 from wakeful.io.quick_look import QuickLook, look_at_all
 from wakeful.io.record_times import SpanFinder, Stamps
 from wakeful.io.records import RecordLayout
@@ -102,22 +104,19 @@ def scan_ncs(
     size = state[0] if n_bytes is None else min(n_bytes, state[0])
     if size < HEADER_BYTES + (LAYOUT.record_bytes if growing else 1):
         return None
-    raw = np.empty(HEADER_BYTES, np.uint8)
-    descriptor = open_file(path)
-    try:
-        read_exactly(descriptor, raw, 0, path)
-    finally:
-        os.close(descriptor)
-    header = read_header(raw.tobytes(), path.name)
     heads = HeadReader(path, LAYOUT, HEAD)
-    n_records = _count_records(heads, size, growing=growing)
-    if n_records == 0:
-        return None
-    thorough = thorough or is_doubted(scans, path)
-    known = recall_scan(scans, path, heads, n_records, growing=growing, thorough=thorough)
-    scan = scan_heads(heads, n_records, header.rate_hz, known, thorough=thorough)
-    if scan is not known:
-        remember_scan(scans, path, heads, state, scan)
+    with heads.keep_open() as descriptor:
+        raw = np.empty(HEADER_BYTES, np.uint8)
+        read_exactly(descriptor, raw, 0, path)
+        header = read_header(raw.tobytes(), path.name)
+        n_records = _count_records(heads, size, growing=growing)
+        if n_records == 0:
+            return None
+        thorough = thorough or is_doubted(scans, path)
+        known = recall_scan(scans, path, heads, n_records, growing=growing, thorough=thorough)
+        scan = scan_heads(heads, n_records, header.rate_hz, known, thorough=thorough)
+        if scan is not known:
+            remember_scan(scans, path, heads, state, scan)
     if not scan.findings.stretches:
         if growing:
             return None
@@ -127,6 +126,27 @@ def scan_ncs(
             remedy="the file is damaged: copy it again, or move it out of the folder",
         )
     return NcsFile(path, header, scan, heads)
+
+
+def expect_ncs(path: Path, n_bytes: int) -> None:
+    """Ask the system to fetch what `scan_ncs` reads of every file, without waiting for it.
+
+    Parameters
+    ----------
+    n_bytes : how long the file is
+    """
+    if not hasattr(os, "posix_fadvise"):
+        return
+    first = HEADER_BYTES + CLOCK_RECORDS * LAYOUT.record_bytes
+    last = max(0, n_bytes - LAYOUT.record_bytes)
+    # Nothing may come of it: what is wrong is said when the file is read.
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(descriptor, 0, first, os.POSIX_FADV_WILLNEED)
+            os.posix_fadvise(descriptor, last, LAYOUT.record_bytes, os.POSIX_FADV_WILLNEED)
+        finally:
+            os.close(descriptor)
 
 
 def _count_records(heads: HeadReader, size: int, *, growing: bool) -> int:
@@ -227,6 +247,8 @@ def _begin(heads: HeadReader, n_records: int, of_header_hz: float | None, where:
 
 
 def _commonest(values: NDArray[np.uint32]) -> int:
+    if len(values) and (values == values[0]).all():
+        return int(values[0])
     found, counts = np.unique(values, return_counts=True)
     return int(found[np.argmax(counts)]) if len(found) else 0
 
@@ -245,11 +267,12 @@ def _find_clock(
     """
     ticks = heads["tick"].astype(np.float64)
     full = heads["n_valid"][:-1] == LAYOUT.samples_per_record
-    steps = np.diff(ticks)[full]
-    steps = steps[steps > 0]
+    steps = (ticks[1:] - ticks[:-1])[full]
+    steps = np.sort(steps[steps > 0])
     measured_hz = None
-    if len(steps):
-        measured_hz = LAYOUT.samples_per_record * _TICKS_PER_S / float(np.median(steps))
+    if n := len(steps):
+        median = (float(steps[(n - 1) // 2]) + float(steps[n // 2])) / 2
+        measured_hz = LAYOUT.samples_per_record * _TICKS_PER_S / median
     named = [hz for hz in (of_header_hz, float(of_records_hz)) if hz is not None and hz > 0]
     if not named:
         raise BadRecording(
@@ -285,15 +308,19 @@ def _find_clock(
 
 def judge_heads(heads: NDArray[np.void], channel: int, rate: int) -> Stamps:
     """What heads say, and which are not sound."""
+    n, per = len(heads), LAYOUT.samples_per_record
+    words = heads.view(np.uint32).reshape(n, HEAD.itemsize // 4)
+    sound, full = np.empty(n, np.int64), np.empty(n, np.int64)
+    if take_sound(words, channel, rate, per, _MAX_TICK, sound, full):
+        return Stamps(sound, full, np.zeros(n, np.uint8))
     ticks, n_valid = heads["tick"], heads["n_valid"]
     foreign = (heads["channel"] != channel) | (heads["rate"] != rate)
-    damaged = (ticks >= _MAX_TICK) | (n_valid > LAYOUT.samples_per_record)
+    damaged = (ticks >= _MAX_TICK) | (n_valid > per)
     void = n_valid == 0
-    fault = np.zeros(len(heads), np.uint8)
-    if void.any() or foreign.any() or damaged.any():
-        fault[void] = _VOID
-        fault[foreign] = _FOREIGN
-        fault[damaged] = _DAMAGED
-        fault[void & (ticks == 0) & (heads["rate"] == 0)] = _EMPTY
+    fault = np.zeros(n, np.uint8)
+    fault[void] = _VOID
+    fault[foreign] = _FOREIGN
+    fault[damaged] = _DAMAGED
+    fault[void & (ticks == 0) & (heads["rate"] == 0)] = _EMPTY
     sound = np.where(fault == 0, ticks, 0).astype(np.int64)
     return Stamps(sound, np.where(fault == 0, n_valid, 0).astype(np.int64), fault)

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from wakeful.io.ncs_files import NcsFile, scan_ncs
+from wakeful.io.ncs_files import NcsFile, expect_ncs, scan_ncs
 from wakeful.io.neuralynx_events import BESIDE, NeuralynxRecording, RecordingClock
 from wakeful.io.neuralynx_growth import follow
 from wakeful.io.neuralynx_turns import join_turns
@@ -97,7 +97,10 @@ def _scan_all(found: Found, n_bytes: Mapping[Path, int | None]) -> dict[Path, Nc
         return scan_ncs(path, found.scans, thorough=found.thorough, n_bytes=n_bytes[path])
 
     paths = list(n_bytes)
-    if sum(path.stat().st_size for path in paths) < _WORTH_THREADS_BYTES:
+    sizes = [path.stat().st_size for path in paths]
+    for path, size in zip(paths, sizes, strict=True):
+        expect_ncs(path, size)
+    if sum(sizes) < _WORTH_THREADS_BYTES:
         return {path: scan(path) for path in paths}
     with ThreadPoolExecutor(_THREADS) as pool:
         return dict(zip(paths, pool.map(scan, paths), strict=True))

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from wakeful.model.errors import BadRecording
 
@@ -23,6 +24,9 @@ _DAY_LAST = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d{2})(?!\d)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?")
 _OPENED = re.compile(r"#+\s*(?:Time|Date) Opened", re.IGNORECASE)
+
+_LINES_KEPT = 512
+"""Headers of one recording have most of their lines in common: these are taken apart once."""
 
 _MAX_RATE_HZ = 1e6
 _MAX_DELAY_S = 10.0
@@ -79,7 +83,7 @@ def read_header_text(raw: bytes, where: str) -> HeaderText:
     BadRecording
         It is not a Neuralynx header.
     """
-    text = raw.rstrip(b"\0").decode("latin-1")
+    text = _cut_zeros(raw).decode("latin-1")
     if not text:
         raise BadRecording(
             "the header holds nothing but zeros",
@@ -89,8 +93,8 @@ def read_header_text(raw: bytes, where: str) -> HeaderText:
     values: dict[str, str] = {}
     lines = [line.strip() for line in _ZEROS.sub("\n", text).splitlines()]
     for line in lines:
-        if (match := _PROPERTY.match(line)) is not None:
-            values.setdefault(match[1].lower(), match[2].strip().strip('"').strip())
+        if (found := _split_property(line)) is not None:
+            values.setdefault(*found)
     if not text.lstrip().startswith("#") and len(values) < 3:
         raise BadRecording(
             "the file does not begin with a Neuralynx header",
@@ -98,6 +102,21 @@ def read_header_text(raw: bytes, where: str) -> HeaderText:
             remedy="copy it again, or move it out of the folder",
         )
     return HeaderText(values, tuple(lines))
+
+
+@lru_cache(maxsize=_LINES_KEPT)
+def _split_property(line: str) -> tuple[str, str] | None:
+    """Key in small letters and value; None where the line is none."""
+    match = _PROPERTY.match(line)
+    return (match[1].lower(), match[2].strip().strip('"').strip()) if match else None
+
+
+def _cut_zeros(raw: bytes) -> bytes:
+    """Without the zeros at the end: all but a few hundred bytes, as a rule."""
+    first = raw.find(bytes(64))
+    if first >= 0 and raw.endswith(bytes(len(raw) - first)):
+        raw = raw[:first]
+    return raw.rstrip(b"\0")
 
 
 def read_header(raw: bytes, where: str) -> NeuralynxHeader:
@@ -208,6 +227,7 @@ def _read_date(lines: Sequence[str], values: Mapping[str, str]) -> datetime | No
     return None
 
 
+@lru_cache(maxsize=_LINES_KEPT)
 def _parse_date(text: str) -> datetime | None:
     clock = _CLOCK.search(text)
     if clock is None:

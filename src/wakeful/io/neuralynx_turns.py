@@ -46,16 +46,19 @@ def join_turns(
     BadRecording
         A file continues a channel with another gain.
     """
-    ordered = sorted(enumerate(files), key=lambda f: (split_turn(f[1].path), f[0]))
+    named = [(split_turn(file.path), i, file) for i, file in enumerate(files)]
+    ordered = sorted(named, key=lambda f: f[:2])
     turns: list[list[NcsFile]] = []
     places: list[int] = []
-    for place, file in ordered:
-        if turns and _continues(turns[-1][-1], file):
+    stem = ""
+    for (of_turn, _), place, file in ordered:
+        if turns and of_turn == stem and _continues(turns[-1][-1], file):
             turns[-1].append(file)
             places[-1] = min(places[-1], place)
         else:
             turns.append([file])
             places.append(place)
+        stem = of_turn
     channels = [_time(_whole_before(turn) if growing else turn, scans) for turn in turns]
     return [channel for _, channel in sorted(zip(places, channels, strict=True), key=_first)]
 
@@ -65,8 +68,6 @@ def _first(placed: tuple[int, TimedChannel]) -> int:
 
 
 def _continues(before: NcsFile, file: NcsFile) -> bool:
-    if split_turn(before.path)[0] != split_turn(file.path)[0]:
-        return False
     if _identity(before) != _identity(file):
         return False
     if file.scan.findings.stretches[0].first_tick <= before.scan.findings.stretches[-1].last_tick:

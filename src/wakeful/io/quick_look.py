@@ -6,6 +6,11 @@ follow each other, unless what went wrong between them cancels out. So heads are
 where one does not fit, in between, and at last one after the other: there the rule is the same as
 that of reading them all (`SpanFinder`).
 
+A stride can only be judged by a rate that is known as far: time stamps that jitter by a microsecond
+give it over the first `FINE` records to so much that a lost sample could hide in `STRIDE` of them.
+So the first heads are read one after the other, and no stride is longer than what the rate was
+measured over.
+
 What cancels out inside a stride (a damaged head between sound ones; a short record before a gap of
 just what it lacks; a step ahead and back) is seen when the samples are read, as every head then
 passes by (`wakeful.io.head_check`), and from then on the file is read in full.
@@ -13,9 +18,11 @@ passes by (`wakeful.io.head_check`), and from then on the file is read in full.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wakeful.io.heads import HeadReader
 from wakeful.io.record_times import Judge, SpanFinder
-from wakeful.io.stretches import Clock
+from wakeful.io.stretches import Clock, Stretch
 
 STRIDE = 4096
 """Records from one head to the next."""
@@ -30,6 +37,9 @@ of what makes a gap, so that a slow change of the rate can't hide one."""
 
 _STRIDES_AT_ONCE = (8, 512)
 """Strides read ahead after one that did not fit, and at most: twice as many each time."""
+
+_SHORT_STRIDES_AT_ONCE = 3
+"""The same for strides shorter than `STRIDE`: what is known grows fourfold each time."""
 
 
 class QuickLook:
@@ -55,6 +65,11 @@ class QuickLook:
         self._limit = SUSPICIOUS_SAMPLES * clock.period_ticks + SUSPICIOUS_TICKS
         self.period_ticks = period_ticks
         self._ahead = _STRIDES_AT_ONCE[0]
+        self._n_known = 0
+        """Records over which the period was measured."""
+        if period_ticks is not None:
+            known = (stretch.n_records - 1 for stretch in finder.findings().stretches)
+            self._n_known = max(FINE, max(known, default=0))
 
     def take(self, n_records: int) -> None:
         """Take in all records of the file up to a number.
@@ -67,8 +82,9 @@ class QuickLook:
         finder = self._finder
         while finder.n_records < n_records:
             if self.period_ticks is None:
-                self._read_all(min(n_records, finder.n_records + STRIDE))
-                self._learn_period()
+                n_more = STRIDE if finder.n_records else FINE + 1
+                self._read_all(min(n_records, finder.n_records + n_more))
+                self._learn_period(finder.findings().stretches)
             elif finder.last is None:
                 self._read_all(min(n_records, finder.n_records + FINE))
             else:
@@ -80,27 +96,32 @@ class QuickLook:
             upto = min(stop, finder.n_records + STRIDE)
             finder.add(self._judge(self._heads.between(finder.n_records, upto)))
 
-    def _learn_period(self) -> None:
+    def _learn_period(self, found: Sequence[Stretch]) -> None:
         """From the longest stretch so far, where it is long enough to tell."""
-        found = self._finder.findings()
-        longest = max(found.stretches, key=lambda s: s.n_records, default=None)
-        if longest is not None and longest.n_records > FINE:
-            n_samples = (longest.n_records - 1) * self._per
+        longest = max(found, key=lambda s: s.n_records, default=None)
+        if longest is not None and longest.n_records > max(FINE, self._n_known + 1):
+            self._n_known = longest.n_records - 1
+            n_samples = self._n_known * self._per
             self.period_ticks = (longest.last_tick - longest.first_tick) / n_samples
 
     def _stride(self, n_records: int) -> None:
         """Go on in strides, and look closer where one does not fit."""
         first = self._finder.n_records - 1
-        knots = list(range(first + STRIDE, n_records, STRIDE)[: self._ahead])
-        if not knots or (len(knots) < self._ahead and knots[-1] < n_records - 1):
+        stride = min(STRIDE, self._n_known)
+        ahead = self._ahead if stride == STRIDE else _SHORT_STRIDES_AT_ONCE
+        knots = list(range(first + stride, n_records, stride)[:ahead])
+        if not knots or (len(knots) < ahead and knots[-1] < n_records - 1):
             knots.append(n_records - 1)
-        if not self._walk(knots):
+        fitted = not self._walk(knots)
+        if stride < STRIDE and self._finder.last is not None:
+            self._learn_period((self._finder.last,))
+        if fitted:
             self._ahead = min(2 * self._ahead, _STRIDES_AT_ONCE[1])
             return
         self._ahead = _STRIDES_AT_ONCE[0]
         # A stride did not fit: its parts are looked at, and those one by one that do not fit.
         first = self._finder.n_records - 1
-        stop = min(first + STRIDE, n_records - 1)
+        stop = min(first + stride, n_records - 1)
         before = self._finder.last
         start_tick = before.last_tick if before is not None else 0
         fits = before is not None

@@ -13,7 +13,7 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 _returns: Any = types.intp
-_pread: Any = types.ExternalFunction(
+pread: Any = types.ExternalFunction(
     "pread", _returns(types.intc, types.uintp, types.uintp, types.int64)
 )
 
@@ -54,7 +54,7 @@ def read_records(
         n_bytes, n_got = n_records * record_bytes, 0
         while n_got < n_bytes:
             place = np.uintp(buffer.ctypes.data + n_got)
-            n = _pread(np.intc(descriptor), place, np.uintp(n_bytes - n_got), at + n_got)
+            n = pread(np.intc(descriptor), place, np.uintp(n_bytes - n_got), at + n_got)
             if n <= 0:
                 return False
             n_got += n

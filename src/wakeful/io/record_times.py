@@ -8,11 +8,12 @@ it end; otherwise a new stretch begins. Which stretches are kept, and how they l
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeful.io.head_kernel import follow_each_other
 from wakeful.io.record_order import (
     EMPTY,
     LONGEST_GAP_S,
@@ -111,6 +112,8 @@ class SpanFinder:
         ticks, n_valid = stamps.ticks, stamps.n_valid
         if len(ticks) == 0:
             return
+        if self._add_run(stamps):
+            return
         good = (stamps.fault == 0) & (n_valid > 0)
         follows = np.empty(len(ticks), bool)
         late = np.diff(ticks) - n_valid[:-1] * self._clock.period_ticks
@@ -140,6 +143,21 @@ class SpanFinder:
         self._open = bool(good[-1])
         self._check_number()
 
+    def _add_run(self, stamps: Stamps) -> bool:
+        """Take records in that all follow each other, as nearly all do; whether they did."""
+        ticks, n_valid, clock = stamps.ticks, stamps.n_valid, self._clock
+        period, tolerance = clock.period_ticks, clock.tolerance_ticks
+        if not follow_each_other(ticks, n_valid, stamps.fault, self._per, period, tolerance):
+            return False
+        first, last = int(ticks[0]), self.last
+        if last is None or abs(first - last.last_tick - self._per * period) > tolerance:
+            self._begin(0, first)
+        self._extend(len(ticks), int(ticks[-1]), int(n_valid[-1]))
+        self._n_records += len(ticks)
+        self._open = True
+        self._check_number()
+        return True
+
     def add_even(self, n_records: int, last_tick: int, last_n: int) -> None:
         """The next records of the file, of which it is known that each follows the one before.
 
@@ -157,12 +175,14 @@ class SpanFinder:
     def _extend(self, n_records: int, last_tick: int, last_n: int) -> None:
         # Inside a stretch all records but the last are full.
         last = self._stretches[-1]
-        self._stretches[-1] = replace(
-            last,
-            n_records=last.n_records + n_records,
-            n_samples=last.n_samples + self._per * (n_records - 1) + last_n,
-            last_tick=last_tick,
-            last_n=last_n,
+        self._stretches[-1] = Stretch(
+            last.first_record,
+            last.n_records + n_records,
+            last.n_samples + self._per * (n_records - 1) + last_n,
+            last.first_tick,
+            last_tick,
+            last_n,
+            last.file,
         )
 
     def _note_faults(self, stamps: Stamps) -> None:

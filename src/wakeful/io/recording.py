@@ -128,7 +128,8 @@ def recognise(path: Path) -> tuple[Reader, Found]:
             f"{shown}), or keep one recording to a folder",
         )
     ((name, taken),) = claims.items()
-    others = tuple(file for file in files if file not in set(taken))
+    mine = set(taken)
+    others = tuple(file for file in files if file not in mine)
     return READERS[name], Found(root=path, files=taken, others=others)
 
 

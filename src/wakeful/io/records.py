@@ -222,7 +222,8 @@ def _spare_scan_buffers() -> list[NDArray[np.uint8]]:
     return spare
 
 
-def _thread_buffer() -> NDArray[np.uint8]:
+def thread_buffer() -> NDArray[np.uint8]:
+    """Room for 256 KB, the thread's own: whoever calls into it next overwrites it."""
     buffer: NDArray[np.uint8] | None = getattr(_local, "buffer", None)
     if buffer is None:
         buffer = _local.buffer = np.empty(_BUFFER_BYTES, np.uint8)
@@ -317,7 +318,7 @@ class RecordSource:
         """Consecutive samples inside one record."""
         per_sample = layout.encoding.n_bytes
         at = layout.header_bytes + record * layout.record_bytes + layout.samples_at
-        buffer = _thread_buffer()
+        buffer = thread_buffer()
         step = len(buffer) // per_sample
         for start in range(0, len(out), step):
             piece = out[start : start + step]
@@ -336,7 +337,7 @@ class RecordSource:
     ) -> None:
         """All bytes of the records, as many at a time as the buffer holds."""
         per, size = layout.samples_per_record, layout.record_bytes
-        at, buffer = layout.header_bytes + record * size, _thread_buffer()
+        at, buffer = layout.header_bytes + record * size, thread_buffer()
         if layout.in_machine_words and out.flags.c_contiguous:
             with self._files.lend(path) as descriptor:
                 if read_records(
