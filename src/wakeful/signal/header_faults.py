@@ -56,8 +56,8 @@ def describe_headers(channels: Sequence[Channel]) -> tuple[str, ...]:
         which = "every channel" if len(unknown) == len(brain) else _list_names(unknown)
         notes.append(f"hardware high-pass not known ({which}): delta is taken as it is")
     for delay_s in sorted({c.filter_delay_s for c in brain if c.filter_delay_s}):
-        names = _list_names([c.name for c in brain if c.filter_delay_s == delay_s])
-        notes.append(describe_filter_delay(names, delay_s))
+        late = _list_names([c.name for c in brain if c.filter_delay_s == delay_s])
+        notes.append(describe_filter_delay(late, delay_s))
     return tuple(notes)
 
 
