@@ -29,6 +29,7 @@ from wakeful.service.intake import Intake
 from wakeful.service.publication import publish_row
 from wakeful.service.targets import Prepared, marks_of, prepare
 from wakeful.service.work import (
+    LOOK_AGAIN_S,
     RowView,
     Watch,
     Work,
@@ -363,7 +364,7 @@ class Service:
                 self._library, self._store, self._catalog, work.request, prepared, plan
             )
             work.link, warnings = str(publication.report), publication.warnings
-        work.published = True
+        work.published, work.pause_s = True, LOOK_AGAIN_S
         work.status = Status.FOLLOWING
         work.progress = f"{closed_h:.4g} h analysed, {summed_h:.4g} h in the report"
         work.message = " | ".join(warnings)
