@@ -26,7 +26,7 @@ from wakeful.simulate.plan import RecordingPlan, RegionPlan, RegionProfile, Subj
 from .conftest import FINISHED, Bench
 
 BLOCK_S = 120.0
-N_STAGES = 4
+SHARES = (0.45, 0.78, 0.95)
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +107,8 @@ def test_hours_are_analysed_while_the_recording_goes_on(lab, whole, tmp_path):
     grow(whole, source, 0.05, 0)
     lab.add(source, analyses="band_power,muscle")
     before: dict[str, bytes] = {}
-    for stage in range(1, N_STAGES):
-        grow(whole, source, stage / N_STAGES, stage)
+    for stage, share in enumerate(SHARES):
+        grow(whole, source, share, stage)
         view = run_once(lab, ended=False)
         assert view.update.status == Status.FOLLOWING, view.update.message
         now = results_of(lab.library.root)

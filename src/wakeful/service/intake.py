@@ -132,7 +132,7 @@ class Intake:
         look = look_at(source, Ending(settle_s=work.settle_s, marker=work.finished_marker))
         if look.ended:
             return ""
-        return f"{look.why}: it is still being recorded or copied"
+        return f"{look.why}: it is still being written"
 
     def _transfer(self, work: Work, source: Path, folder: Path, *, following: bool) -> None:
         config = self._library.config.work
