@@ -224,25 +224,26 @@ class FrameRecording:
         return ()
 
 
-def wait_for(awaited: Sequence[str], ahead_s: float, root: Path) -> None:
+def wait_for(awaited: Mapping[str, float], ahead_s: float, root: Path) -> None:
     """Streams without a sample yet could begin before the others: then all times would move.
 
     Parameters
     ----------
-    awaited : streams, or what they lie in, that are there but hold no verified sample
-    ahead_s : seconds that the longest of the others holds; from `SETTLE_S` on nothing is waited
-        for, since such a stream is not recorded
+    awaited : streams, or what they lie in, that are there but hold no verified sample -> seconds
+        of samples that they may hold while none is verified
+    ahead_s : seconds that the longest of the others holds; `SETTLE_S` behind that, nothing is
+        waited for, since such a stream is not recorded
 
     Raises
     ------
     StillGrowing
         Something is waited for.
     """
-    if not awaited or ahead_s >= SETTLE_S:
+    waited = [name for name, unseen_s in awaited.items() if ahead_s < unseen_s + SETTLE_S]
+    if not waited:
         return
-    shown = ", ".join(dict.fromkeys(awaited[:5]))
     raise StillGrowing(
-        f"no samples yet of {shown}{' and others' if len(awaited) > 5 else ''}",
+        f"no samples yet of {', '.join(waited[:5])}{' and others' if len(waited) > 5 else ''}",
         where=str(root),
         remedy="it is looked at again when more has been written",
     )

@@ -5,8 +5,8 @@ read piece by piece under a lock, and one recording's files count as a whole: ne
 bytes a sample comes from. TDT stamps every chunk of samples: gaps and the true rate follow from
 that. Of Spike2 the gaps are those between neo's segments.
 
-Spike2's newer .smrx files need CED's own library, which may not be passed on: export those as EDF
-or .mat.
+Spike2's newer .smrx files are read by CED's own library only, which Wakeful does not come with:
+export those as EDF or .mat.
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wakeful.io.ncs_files import NcsFile
-from wakeful.io.neuralynx_header import HEADER_BYTES
+from wakeful.io.ncs_files import LAYOUT, NcsFile
+from wakeful.io.neuralynx_header import HEADER_BYTES, read_header
 from wakeful.io.neuralynx_turns import split_turn
 from wakeful.io.record_order import SETTLE_S
 from wakeful.io.registry import Found
@@ -21,13 +22,16 @@ class Following:
     n_bytes: Mapping[Path, int | None]
     """Bytes from the start of each file that is there; None where it is whole."""
     root: Path
+    step_bytes: int = 0
+    """Files are verified in steps of up to this much (`Growth.step_bytes`)."""
 
     def left_aside(self, scanned: Mapping[Path, NcsFile | None]) -> list[str]:
         """Files without a record that are not waited for: their channel is not recorded.
 
         A file of which only the header is there may be about to get its records, and would then
-        be one of the stream's channels: so others must be `SETTLE_S` ahead before it is left
-        aside. A file of which not even the header is there is only behind.
+        be one of the stream's channels: so others must be `SETTLE_S` ahead of all that it may
+        hold unseen, at the rate in its header, before it is left aside. A file of which not even
+        the header is there is only behind.
 
         Raises
         ------
@@ -44,7 +48,8 @@ class Following:
             if file is not None or (split_turn(path)[1] and split_turn(path)[0] in known):
                 continue
             only_header = self.n_bytes[path] == HEADER_BYTES
-            (aside if only_header and ahead_s >= SETTLE_S else awaited).append(path.name)
+            is_late = only_header and ahead_s >= SETTLE_S + self._unseen_s(path)
+            (aside if is_late else awaited).append(path.name)
         if awaited or not present:
             shown = ", ".join(awaited[:5]) or "any file"
             raise StillGrowing(
@@ -53,6 +58,15 @@ class Following:
                 remedy="it is looked at again when more has been written",
             )
         return aside
+
+    def _unseen_s(self, path: Path) -> float:
+        """Seconds of records that a file may hold while only its header is verified."""
+        if not self.step_bytes:
+            return 0.0
+        with path.open("rb") as file:
+            rate_hz = read_header(file.read(HEADER_BYTES), path.name).rate_hz
+        n_records = self.step_bytes / LAYOUT.record_bytes
+        return n_records * LAYOUT.samples_per_record / rate_hz if rate_hz else math.inf
 
 
 def _recorded_s(file: NcsFile) -> float:
@@ -66,5 +80,7 @@ def follow(found: Found) -> Following:
     listed = found.growth.n_bytes
     names = {path: path.relative_to(found.folder).as_posix() for path in found.files}
     return Following(
-        {path: listed[name] for path, name in names.items() if name in listed}, found.root
+        {path: listed[name] for path, name in names.items() if name in listed},
+        found.root,
+        found.growth.step_bytes,
     )

@@ -49,6 +49,9 @@ _RAGGED_S = 1.0
 
 _SHOWN = 6
 
+_NUMBER_BYTES = 8
+"""Of each sample's number; samples without a number are of no use."""
+
 
 def _sniff(files: tuple[Path, ...]) -> tuple[Path, ...]:
     found = tuple(path for path in files if path.name == FILE_NAME)
@@ -188,19 +191,20 @@ def open_openephys_binary(found: Found) -> OpenEphysRecording:
     return recording
 
 
-def _await(found: Found, described: dict[Path, Oebin], there: set[tuple[Path, str]]) -> list[str]:
-    """Streams, and record nodes, of which no sample may be read yet."""
+def _await(
+    found: Found, described: dict[Path, Oebin], there: set[tuple[Path, str]]
+) -> dict[str, float]:
+    """Streams, and record nodes, of which no sample may be read yet -> seconds they may hold."""
+    step_bytes = found.growth.step_bytes if found.growth else 0
     nodes = {path.parent.parent.parent for path in found.files}
     seen = {folder.parent.parent for folder in described}
-    streams = {
-        (folder.parent.parent, stream.folder): stream.folder
-        for folder, oebin in described.items()
-        for stream in oebin.streams
-    }
-    return [
-        *(node.name for node in sorted(nodes - seen)),
-        *(name for key, name in streams.items() if key not in there),
-    ]
+    awaited = {node.name: 0.0 for node in sorted(nodes - seen)}
+    for folder, oebin in described.items():
+        for stream in oebin.streams:
+            if (folder.parent.parent, stream.folder) not in there:
+                frame_bytes = min(2 * len(stream.channels), _NUMBER_BYTES)
+                awaited[stream.folder] = step_bytes / (frame_bytes * stream.rate_hz)
+    return awaited
 
 
 def _read_structure(folder: Path) -> Oebin:

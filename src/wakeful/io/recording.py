@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import re
 from collections import Counter
@@ -166,7 +167,9 @@ def choose_stream(
     """The stream to work on, and what a person must know of the choice.
 
     One stream is taken as it is. Of several, the one with the most channel-seconds of brain
-    signal is (of any signal, where no channel is known to be brain).
+    signal is (of any signal, where no channel is known to be brain). While more is being written,
+    files are verified in large steps and streams seem to lead one another by turns: only the time
+    that all have is counted then, so that the choice stays.
 
     Parameters
     ----------
@@ -193,8 +196,9 @@ def choose_stream(
     if len(streams) == 1:
         return streams[0], ()
     brain_only = any(c.kind.is_brain for stream in streams for c in stream.channels)
-    ranked = sorted(streams, key=lambda s: -_channel_seconds(s, brain_only))
-    best, second = (_channel_seconds(s, brain_only) for s in ranked[:2])
+    shared_s = min((s.duration_s for s in streams if s.growing), default=math.inf)
+    ranked = sorted(streams, key=lambda s: -_channel_seconds(s, brain_only, shared_s))
+    best, second = (_channel_seconds(s, brain_only, shared_s) for s in ranked[:2])
     if second > best * (1 - _TIE):
         raise AmbiguousStream(
             f"it holds {len(streams)} streams and none stands out",
@@ -211,9 +215,10 @@ def choose_stream(
     return ranked[0], (warning,)
 
 
-def _channel_seconds(stream: Stream, brain_only: bool) -> float:
+def _channel_seconds(stream: Stream, brain_only: bool, stop_s: float) -> float:
     n_channels = sum(1 for c in stream.channels if c.kind.is_brain or not brain_only)
-    return n_channels * stream.recorded_s
+    before_s = (min(span.stop_s, stop_s) - span.start_s for span in stream.spans)
+    return n_channels * sum(max(0.0, part_s) for part_s in before_s)
 
 
 def _list_files(path: Path) -> tuple[Path, ...]:

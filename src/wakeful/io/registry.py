@@ -20,6 +20,9 @@ class Growth:
     n_bytes: Mapping[str, int]
     """File, relative to the recording's folder -> bytes from its start that are verified; nothing
     behind them is ever looked at. Files that are not listed do not exist."""
+    step_bytes: int = 0
+    """Files are verified in steps of up to this much: a file may hold nearly as much more, for as
+    long as it takes to write that, and nothing of it is seen."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ told, as the format has no number for each.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -143,7 +143,11 @@ def open_spikeglx(found: Found) -> SpikeGlxRecording:
     files = [file for path in found.files if (file := _read(path, found, warnings)) is not None]
     if found.growth is not None:
         there = {stream_of(file.path.stem) for file in files}
-        awaited = [name for path in found.files if (name := stream_of(path.stem)) not in there]
+        awaited = {
+            name: _unseen_s(path, found)
+            for path in found.files
+            if (name := stream_of(path.stem)) not in there
+        }
         ahead_s = max((file.n_frames / file.meta.rate_hz for file in files), default=0.0)
         wait_for(awaited, ahead_s, found.root)
     if not files:
@@ -187,14 +191,29 @@ def open_spikeglx(found: Found) -> SpikeGlxRecording:
     return SpikeGlxRecording(description, found.folder, frames)
 
 
-def _read(path: Path, found: Found, warnings: list[str]) -> _File | None:
-    size_of = partial(usable_bytes, folder=found.folder, growth=found.growth)
+def _unseen_s(path: Path, found: Found) -> float:
+    """How long a file can have been written to while no sample of it is verified."""
+    meta, step_bytes = _read_meta(path, found), found.growth.step_bytes if found.growth else 0
+    if meta is None:
+        return math.inf  # it rests from the beginning, and is verified with the next pass
+    return step_bytes / (2 * len(meta.channels) * meta.rate_hz)
+
+
+def _read_meta(path: Path, found: Found) -> Meta | None:
+    """What lies beside a .bin file; None where nothing of it may be read."""
     beside = path.with_suffix(".meta")
-    size, of_meta = size_of(path), size_of(beside)
-    if size is None or not of_meta:
+    n_bytes = usable_bytes(beside, found.folder, found.growth)
+    if not n_bytes:
         return None
     with beside.open("rb") as file:
-        meta = parse_meta(file.read(min(of_meta, MAX_BYTES)), path.stem, beside.name)
+        return parse_meta(file.read(min(n_bytes, MAX_BYTES)), path.stem, beside.name)
+
+
+def _read(path: Path, found: Found, warnings: list[str]) -> _File | None:
+    size = usable_bytes(path, found.folder, found.growth)
+    meta = None if size is None else _read_meta(path, found)
+    if size is None or meta is None:
+        return None
     n_frames, n_over = divmod(size, 2 * len(meta.channels))
     growing = found.growth is not None
     if not growing and meta.n_bytes is not None and size < meta.n_bytes:

@@ -231,9 +231,9 @@ class _Planner:
                     )
                 )
             elif field == "quarantined":
-                given[field] = to_plain(quarantined_in(target.stream, interval))
+                given[field] = to_plain(quarantined_in(target.stream, self._scopes.seen(scope)))
             elif field == "spans":
-                given[field] = digest(cut_spans(target.stream.spans, interval))
+                given[field] = digest(cut_spans(target.stream.spans, self._scopes.seen(scope)))
             elif field == "marks":
                 # As they are, not hashed: workers read them here, they never open the database.
                 given[field] = to_plain(cut_marks(target.marks, interval))

@@ -209,9 +209,9 @@ class Runner:
         if field == "channels":
             return stream.channels
         if field == "quarantined":
-            return quarantined_in(stream, interval)
+            return quarantined_in(stream, self._scopes.seen(task.scope))
         if field == "spans":
-            return cut_spans(stream.spans, interval)
+            return cut_spans(stream.spans, self._scopes.seen(task.scope))
         if field == "accounting":
             return account_for(interval, session.interval, stream.spans, stream.quarantined)
         raise LookupError(field)

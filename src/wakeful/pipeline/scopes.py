@@ -33,6 +33,15 @@ class Scopes:
             return self.days[scope.number].interval
         return self._session.interval
 
+    def seen(self, scope: Scope) -> Interval:
+        """The time of a scope of which a task may know what was recorded.
+
+        A day of a session that goes on ends, for now, where it is summed up: what was recorded
+        behind that would change its results with every minute.
+        """
+        interval = self.interval(scope)
+        return interval if scope.kind == "block" else interval.intersect(self._session.interval)
+
     def all(self, kind: Literal["block", "day", "session"]) -> list[Scope]:
         """All scopes of a kind, in order of time."""
         if kind == "session":

@@ -6,6 +6,7 @@ whole granule more, and what earlier ones have verified is analysed meanwhile.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from wakeful.io.mirror import (
     intake_folder,
     is_current,
     look_at,
+    plainly,
     read_manifest,
     source_files,
 )
@@ -29,6 +31,10 @@ from wakeful.pipeline.keys import digest
 from wakeful.service.driver import Driver, DriveState
 from wakeful.service.work import Work
 from wakeful.sheet.interface import Status
+
+_AGAIN_S = 30.0
+"""A transfer that found nothing it could take yet (room that is reserved and not written, a file
+that has to wait for the one before it) is tried again after this."""
 
 Begin = Callable[[Work, RunState], None]
 """Notes in the ledger how far a row's run is."""
@@ -49,6 +55,22 @@ class Intake:
         self._driver = driver
         self._begin = begin
         self._manifests: dict[Path, tuple[tuple[int, int], Manifest | None]] = {}
+        self._latest: dict[Path, tuple[str, float]] = {}
+        """Intake folder -> the last transfer into it, and when that was last seen to run."""
+        self._once: set[Path] | None = None
+
+    def follow_once(self) -> None:
+        """From now on take in of each recording that goes on what is there, and nothing after."""
+        if self._once is None:
+            self._once = {
+                folder
+                for folder, (name, _) in self._latest.items()
+                if self._driver.state(name)[0] is DriveState.RUNNING
+            }
+
+    def follow_on(self) -> None:
+        """Take in whatever comes."""
+        self._once = None
 
     @property
     def _in_place(self) -> bool:
@@ -64,6 +86,9 @@ class Intake:
         `work.manifest` is then the newest one, and `work.growing` says whether more will come.
         Where there is nothing yet, the row's status says what is waited for.
         """
+        return plainly(work.request.recording, lambda: self._bring(work))
+
+    def _bring(self, work: Work) -> bool:
         source, folder = work.request.recording, self.folder_of(work)
         manifest = self._manifest(folder)
         if manifest is not None and not self._fits(manifest):
@@ -79,7 +104,7 @@ class Intake:
             work.status, work.message = Status.WAITING, reason
             return False
         work.growing = bool(reason)
-        if not reason or _has_news(source, manifest):
+        if not reason or (self._may_follow(source, folder) and self._has_news(source, manifest)):
             self._transfer(work, source, folder, following=bool(reason))
         elif manifest is None:
             work.status, work.message = Status.WAITING, reason
@@ -111,7 +136,7 @@ class Intake:
 
     def _transfer(self, work: Work, source: Path, folder: Path, *, following: bool) -> None:
         config = self._library.config.work
-        name = f"intake-{folder.name[-8:]}-{_stamp(source, following)[:12]}"
+        name = _name_of(source, folder, following=following)
         state, message, fraction = self._driver.state(name)
         if state is DriveState.FAILED:
             self._driver.forget(name)
@@ -135,11 +160,42 @@ class Intake:
             work.run_id,
             (),
         )
+        if self._driver.state(name)[0] is DriveState.RUNNING:
+            self._latest[folder] = (name, time.monotonic())
+            if self._once is not None:
+                self._once.add(folder)
         if following and work.published:
             return  # the row shows what there is by now
         work.status = Status.TRANSFERRING
         work.progress = f"{fraction:.0%}"
         work.message = message
+
+    def _may_follow(self, source: Path, folder: Path) -> bool:
+        """Whether a transfer of what goes on may be started."""
+        name, seen = self._latest.get(folder, ("", 0.0))
+        if self._driver.state(name)[0] is DriveState.RUNNING:
+            return True
+        if self._once is not None and folder in self._once:
+            return False
+        is_old = time.monotonic() - seen >= _AGAIN_S
+        return is_old or name != _name_of(source, folder, following=True)
+
+    def _has_news(self, source: Path, manifest: Manifest | None) -> bool:
+        """Whether there is something to take in of a source that goes on.
+
+        A file has a whole granule more than was taken in, or the channels file has settled.
+        """
+        known = {} if manifest is None else {entry.file: entry.bytes for entry in manifest.files}
+        base = source if source.is_dir() else source.parent
+        if any(
+            path.stat().st_size - known.get(path.relative_to(base).as_posix(), 0) >= GRANULE
+            for path in source_files(source)
+        ):
+            return True
+        if manifest is None or _has_channels_file(source, manifest):
+            return False
+        age_s = time.time() - (base / CHANNELS_FILE).stat().st_mtime
+        return abs(age_s) >= self._library.config.work.settle_s
 
     def _manifest(self, folder: Path) -> Manifest | None:
         """The manifest in an intake folder; parsed again only when it has changed."""
@@ -153,16 +209,6 @@ class Intake:
         return self._manifests[folder][1]
 
 
-def _has_news(source: Path, manifest: Manifest | None) -> bool:
-    """Whether a file of a source that goes on has a whole granule more than was taken in."""
-    known = {} if manifest is None else {entry.file: entry.bytes for entry in manifest.files}
-    base = source if source.is_dir() else source.parent
-    return any(
-        path.stat().st_size - known.get(path.relative_to(base).as_posix(), 0) >= GRANULE
-        for path in source_files(source)
-    )
-
-
 def _has_channels_file(source: Path, manifest: Manifest) -> bool:
     """Whether the source's channels file, where it has one, was taken in as it is."""
     table = (source if source.is_dir() else source.parent) / CHANNELS_FILE
@@ -172,8 +218,12 @@ def _has_channels_file(source: Path, manifest: Manifest) -> bool:
     return taken == [table.stat().st_size]
 
 
-def _stamp(source: Path, following: bool) -> str:
+def _name_of(source: Path, folder: Path, *, following: bool) -> str:
     """Names one transfer: of files as they are, or of the whole granules that they have by now."""
-    if following:
-        return digest([(str(p), p.stat().st_size // GRANULE) for p in source_files(source)])
-    return digest([(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in source_files(source)])
+    stats = [(str(path), path.stat()) for path in source_files(source)]
+    stamp = digest(
+        [(path, stat.st_size // GRANULE) for path, stat in stats]
+        if following
+        else [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    )
+    return f"intake-{folder.name[-8:]}-{stamp[:12]}"

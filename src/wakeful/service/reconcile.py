@@ -29,6 +29,7 @@ from wakeful.service.intake import Intake
 from wakeful.service.publication import publish_row
 from wakeful.service.targets import Prepared, marks_of, prepare
 from wakeful.service.work import (
+    LOOK_AGAIN_S,
     RowView,
     Watch,
     Work,
@@ -89,6 +90,7 @@ class Service:
         if patience_s is None:
             patience_s = self._library.config.work.settle_s + 5.0
         patience = time.monotonic() + patience_s
+        self._intake.follow_on()
         while True:
             views = self.run_pass()
             if watch is not None:
@@ -96,6 +98,8 @@ class Service:
             open_works = [w for w in self._works.values() if not w.has_ended]
             if time.monotonic() > patience:
                 open_works = [w for w in open_works if not w.waits]
+                # Else a fast recording would have something to be taken in for ever.
+                self._intake.follow_once()
             if not open_works and self._driver.n_running == 0:
                 return views
             time.sleep(_PAUSE_S)
@@ -218,6 +222,18 @@ class Service:
         work.published = False
         return True
 
+    def _plan_anew(self, work: Work) -> bool:
+        """Plan once more what failed; whether something else is to be made now.
+
+        A worker may have found that the recording is not what it was taken for: where a quick look
+        at a file misled, it has noted that the file must be read in full.
+        """
+        planned = work.jobs
+        work.plan = None
+        if not self._plan(work):
+            return True
+        return {job.name for job in work.jobs} != {job.name for job in planned}
+
     def _marks_changed(self, work: Work) -> bool:
         """Whether somebody marked channels of a row's recording since it was planned."""
         planned = work.prepared.target.marks if work.prepared else None
@@ -264,6 +280,8 @@ class Service:
         n_tasks = len(work.plan.tasks) if work.plan else 0
         work.progress = f"{n_tasks - len(work.missing)} of {n_tasks} results"
         if failures and not running and not self._can_go_on(work, open_jobs):
+            if self._plan_anew(work):
+                return False
             raise WakefulError(summarise(dict.fromkeys(failures)))
         work.status = Status.RUNNING if work.started else Status.QUEUED
         work.message = " | ".join(dict.fromkeys(m for m, _ in running))
@@ -346,7 +364,7 @@ class Service:
                 self._library, self._store, self._catalog, work.request, prepared, plan
             )
             work.link, warnings = str(publication.report), publication.warnings
-        work.published = True
+        work.published, work.pause_s = True, LOOK_AGAIN_S
         work.status = Status.FOLLOWING
         work.progress = f"{closed_h:.4g} h analysed, {summed_h:.4g} h in the report"
         work.message = " | ".join(warnings)

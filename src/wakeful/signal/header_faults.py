@@ -30,7 +30,9 @@ def why_no_delta(channels: Sequence[Channel]) -> str:
 
 
 def describe_headers(channels: Sequence[Channel]) -> tuple[str, ...]:
-    """Mixed polarity, high-pass corners that forbid delta or are not known; in a fixed order."""
+    """Mixed polarity, high-pass corners that forbid delta or are not known, and the delay of the
+    acquisition's filters; in a fixed order.
+    """
     brain = [c for c in channels if c.kind.is_brain]
     notes: list[str] = []
     for region in dict.fromkeys(c.region for c in brain):
@@ -53,14 +55,19 @@ def describe_headers(channels: Sequence[Channel]) -> tuple[str, ...]:
     if unknown:
         which = "every channel" if len(unknown) == len(brain) else _list_names(unknown)
         notes.append(f"hardware high-pass not known ({which}): delta is taken as it is")
+    for delay_s in sorted({c.filter_delay_s for c in brain if c.filter_delay_s}):
+        late = _list_names([c.name for c in brain if c.filter_delay_s == delay_s])
+        notes.append(describe_filter_delay(late, delay_s))
     return tuple(notes)
 
 
-def describe_filter_delay(name: str, delay_s: float | None) -> str:
-    """What is to be said of the delay of the acquisition's filters; "" where it is not known."""
+def describe_filter_delay(names: str, delay_s: float | None) -> str:
+    """What is to be said of the delay of the acquisition's filters; "" where there is none, or it
+    is not known.
+    """
     if not delay_s:
         return ""
-    return f"{name}: the acquisition's filters delay the signal by {delay_s * 1e6:.0f} µs"
+    return f"{names}: the acquisition's filters delay the signal by {delay_s * 1e6:.0f} µs"
 
 
 def _list_names(names: Sequence[str]) -> str:

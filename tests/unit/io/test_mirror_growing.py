@@ -337,10 +337,12 @@ def test_the_last_incomplete_piece_must_be_the_beginning_of_what_follows(tmp_pat
     check(manifest, source)
 
 
-def test_readers_of_a_whole_recording_are_told_before_its_files_grow(source, tmp_path):
+@pytest.mark.parametrize("name", ["CSC1.ncs", "CSC9.ncs"])
+def test_readers_of_a_whole_recording_are_told_before_its_files_grow(source, tmp_path, name):
+    """Or before the copy of a file that was added stands beside them, unfinished."""
     folder = tmp_path / "in"
     whole = take_in(source, folder, in_place=False)
-    append(source / "CSC1.ncs", 3 * GRANULE)
+    append(source / name, 3 * GRANULE)
     seen = []
 
     def look(path, start, stop, view):

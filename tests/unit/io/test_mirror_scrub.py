@@ -12,6 +12,7 @@ from wakeful.io.mirror import (
     ASIDE_NAME,
     HEAD_BYTES,
     Damage,
+    TakenInElsewhere,
     grid,
     piece_bounds,
     pieces_of,
@@ -123,6 +124,18 @@ def test_a_piece_that_the_source_no_longer_has_is_left_and_said(taken):
     )
     assert scrub(manifest) == left
     assert (manifest.base / "CSC1.ncs").read_bytes()[:HEAD_BYTES] == damaged
+
+
+def test_nothing_is_cut_off_that_was_taken_in_since_it_was_scrubbed(taken):
+    source, folder, before = taken
+    with (source / "CSC1.ncs").open("ab") as file:
+        file.write(RANDOM.bytes(3000))
+    after = take_in(source, folder, in_place=False)
+    (longer,) = scrub(before)
+    assert longer.what == "longer"
+    with pytest.raises(TakenInElsewhere, match="taken in anew"):
+        repair(before, folder, source, [longer])
+    assert scrub(after) == ()
 
 
 def test_data_used_in_place_is_scrubbed_but_never_written_to(tmp_path):

@@ -100,6 +100,20 @@ def test_a_header_alone_is_left_aside_once_the_others_are_far_ahead(
     assert any("left aside: CSC2.ncs" in text for text in recording.description.warnings)
 
 
+def test_a_file_may_hold_a_step_of_records_of_which_only_the_header_is_verified(
+    files: ModuleType, tmp_path: Path
+) -> None:
+    for name in ("CSC1", "CSC2"):
+        _write(files, tmp_path, files.ncs_records(SETTLED), name)
+    sizes = _bytes(CSC1=SETTLED, CSC2=0).n_bytes
+    n_unseen = 20
+    with pytest.raises(StillGrowing, match=r"no records yet of CSC2\.ncs"):
+        read_recording(tmp_path, growth=Growth(sizes, (n_unseen + 60) * RECORD))
+    # CSC1 is 14.4 s ahead of the ten minutes, which is 56 records.
+    _, stream = _one(tmp_path, Growth(sizes, n_unseen * RECORD))
+    assert [channel.name for channel in stream.channels] == ["CSC1"]
+
+
 def test_the_real_constants_settle_after_ten_minutes(files: ModuleType, tmp_path: Path) -> None:
     records = files.ncs_records(3 * SETTLED, true_rate_hz=2000.1)
     for name in ("CSC1", "CSC2"):

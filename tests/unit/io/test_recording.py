@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -156,6 +157,13 @@ def test_a_tie_is_asked_about(seconds: float, tie: bool) -> None:
 def test_channels_that_are_no_brain_do_not_count() -> None:
     streams = [_stream("aux", 9, 100, ChannelKind.OTHER), _stream("brain", 1, 50)]
     assert choose_stream(_description(streams))[0].name == "brain"
+
+
+@pytest.mark.parametrize("leads_s", [-3000.0, 0.0, 3000.0])
+def test_which_stream_is_ahead_while_more_is_written_does_not_matter(leads_s: float) -> None:
+    few, many = _stream("few", 4, 8000 + leads_s), _stream("many", 8, 8000 - leads_s)
+    growing = [replace(stream, growing=True, settled_s=0.0) for stream in (few, many)]
+    assert choose_stream(_description(growing))[0].name == "many"
 
 
 def test_no_stream_at_all() -> None:

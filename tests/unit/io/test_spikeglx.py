@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from wakeful.io import interleaved
 from wakeful.io.companions import companions
 from wakeful.io.mirror import source_files
 from wakeful.io.recording import read_recording
@@ -204,6 +206,27 @@ def test_a_band_that_has_not_begun_is_waited_for(files: ModuleType, tmp_path: Pa
     # A trigger of a stream that is there comes later.
     files.flat.write_spikeglx(tmp_path / LF.replace("_t0", "_t1"), 500, start=9000)
     assert len(read_recording(tmp_path, growth=Growth(sizes)).description.streams) == 2
+
+
+def test_a_slow_stream_is_waited_for_as_long_as_a_verified_step_takes(
+    files: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (AP, LF):
+        files.flat.write_spikeglx(tmp_path / name, 500)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()} | {LF: 3}
+    description = read_recording(tmp_path).description
+    (slow,) = (s for s in description.streams if ".lf-" in s.name)
+    bytes_per_s = 2 * len(slow.channels) * slow.spans[0].rate_hz
+    growing = partial(read_recording, tmp_path)
+    ahead_s = max(s.duration_s for s in description.streams if s is not slow)
+    monkeypatch.setattr(interleaved, "SETTLE_S", ahead_s / 2)
+    step_bytes = round(bytes_per_s * ahead_s)
+    assert len(growing(growth=Growth(sizes, step_bytes // 4)).description.streams) == 1
+    with pytest.raises(StillGrowing, match=r"no samples yet of imec0\.lf"):
+        growing(growth=Growth(sizes, step_bytes))
+    del sizes["m_g0_t0.imec0.lf.meta"]
+    with pytest.raises(StillGrowing, match=r"no samples yet of imec0\.lf"):
+        growing(growth=Growth(sizes))
 
 
 def test_a_file_shorter_than_its_meta_says(files: ModuleType, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
 
+from wakeful.catalog import Catalog
 from wakeful.model.subject import Session, Subject
+from wakeful.model.time import Interval, Quarantine, Span
 from wakeful.pipeline.closing import count_closed_blocks, summary_stop_s
 from wakeful.pipeline.planner import make_plan
 
@@ -56,6 +59,27 @@ def test_a_summary_sees_no_block_behind_its_end(make_target, make_catalog):
             assert not needs & blocks
     jobs = {job.scope.kind: job.session.duration_s for job in plan.jobs()}
     assert jobs == {"block": 512.0, "session": 256.0, "day": 256.0}
+
+
+def test_a_day_that_is_not_over_changes_only_when_it_is_summed_up_anew(make_target, make_catalog):
+    steps = make_catalog().steps
+    inputs = [(f.name, f.type) for f in dataclasses.fields(steps["daily"].inputs)]
+    inputs += [("spans", tuple[Span, ...]), ("quarantined", tuple[Quarantine, ...])]
+    daily = dataclasses.replace(
+        steps["daily"], inputs=dataclasses.make_dataclass("Inputs", inputs, frozen=True)
+    )
+    catalog = Catalog.of([daily if s.name == "daily" else s for s in steps.values()])
+
+    def key_of_day(duration_s: float) -> set[str]:
+        target = make_target(duration_s, goes_on=True, start=datetime(2026, 3, 1, 8, 0, tzinfo=UTC))
+        late = Quarantine(Interval(5.4 * BLOCK_S, 5.5 * BLOCK_S), "zeros")
+        stream = dataclasses.replace(target.stream, quarantined=(late,))
+        plan = make_plan(dataclasses.replace(target, stream=stream), catalog, ALL, {})
+        return {t.key for t in plan.tasks if t.step == "daily" and t.kind == "result"}
+
+    # 4 blocks are summed up until 8 of `smooth` are closed.
+    assert key_of_day(5.5 * BLOCK_S) == key_of_day(6 * BLOCK_S) == key_of_day(7.3 * BLOCK_S)
+    assert key_of_day(7.3 * BLOCK_S) != key_of_day(9.5 * BLOCK_S)
 
 
 def test_a_session_that_has_ended_is_planned_as_ever(make_target, make_catalog):

@@ -292,7 +292,7 @@ def test_limits_out_of_range_are_refused(change):
 
 @pytest.mark.real_data
 def test_a_real_mouse_has_no_faults(real_data: Path):
-    """29 min of EEG and EMG, looked at by eye: clean."""
+    """29 min of EEG and EMG that nothing is known to be wrong with: nothing is accused."""
     recording = read_recording(real_data / "sleep/lishen_openephys_raw")
     lfp, _ = compute_lfp(recording.open(recording.description.streams[0].name))
     assert find(lfp) == ()
@@ -300,7 +300,7 @@ def test_a_real_mouse_has_no_faults(real_data: Path):
 
 @pytest.mark.real_data
 def test_a_recording_that_is_mostly_noise_is_told(real_data: Path):
-    """Looked at by eye: handled and railed in the first 40 s, then level noise with 50 Hz."""
+    """Railed in the first 40 s, then level noise with 50 Hz."""
     recording = read_recording(real_data / "sleep/misleep_10min_raw")
     lfp, _ = compute_lfp(recording.open(recording.description.streams[0].name))
     findings = find(lfp)

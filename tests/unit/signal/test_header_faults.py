@@ -63,3 +63,11 @@ def test_mixed_polarity_and_unknown_corners_are_said():
 def test_a_filter_delay_is_told_where_it_is_known():
     assert describe_filter_delay("CSC1", None) == ""
     assert describe_filter_delay("CSC1", 984e-6).endswith("delay the signal by 984 µs")
+
+
+def test_channels_of_one_filter_delay_are_told_in_one_line():
+    delayed = channels(0.1, 0.1, filter_delay_s=984e-6)
+    made_up_for = (Channel(name="d", highpass_hz=0.1, filter_delay_s=0.0),)
+    assert describe_headers(delayed + made_up_for) == (
+        "c0, c1: the acquisition's filters delay the signal by 984 µs",
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from wakeful.io.mirror.ending import Ending, Look, check_settled, look_at
 from wakeful.io.mirror.grid import GRANULE, HEAD_BYTES, piece_bounds, pieces_of
-from wakeful.io.mirror.intake import TakenInElsewhere, take_in
+from wakeful.io.mirror.intake import TakenInElsewhere, plainly, take_in
 from wakeful.io.mirror.manifest import (
     ASIDE_NAME,
     MANIFEST_NAME,
@@ -43,6 +43,7 @@ __all__ = [
     "look_at",
     "piece_bounds",
     "pieces_of",
+    "plainly",
     "read_manifest",
     "repair",
     "scans_folder",

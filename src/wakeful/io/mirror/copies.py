@@ -228,12 +228,11 @@ def delete_source(
         done = 0
         # Beside a recording that is one file may lie tables that others share: they stay.
         for path in (source,) if source.is_file() else source_files(source):
-            entry = entries[path.relative_to(base).as_posix()]
-            stat = _prove(path, entry)
-            if stat is None:
-                raise _refuse(
-                    source, f"{entry.file} is no longer what was mirrored", "mirror it again"
-                )
+            name = path.relative_to(base).as_posix()
+            entry = entries.get(name)  # it may have come since the manifest was compared
+            stat = None if entry is None else _prove(path, entry)
+            if entry is None or stat is None:
+                raise _refuse(source, f"{name} is no longer what was mirrored", "mirror it again")
             proven.append((path, entry, stat))
             done += entry.bytes
             if progress is not None:

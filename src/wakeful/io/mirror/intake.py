@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from wakeful.io.holding import HeldElsewhere, Hold, hold
 from wakeful.io.mirror.carrying import OnVerified, SourceChanged
@@ -15,6 +16,8 @@ from wakeful.io.mirror.older import convert_older, is_older_intake
 from wakeful.io.mirror.pace import Pace
 from wakeful.io.mirror.passes import Pass, Progress
 from wakeful.model.errors import BadRecording, StillGrowing
+
+_Given = TypeVar("_Given")
 
 _LOCK_NAME = ".lock"
 _LOCK_WAIT_S = 5.0
@@ -91,7 +94,7 @@ def take_in(
         converted = convert_older(folder)
         if converted is not None and not source.exists():
             return converted
-        return _plainly(
+        return plainly(
             source,
             lambda: _run(
                 source,
@@ -105,8 +108,16 @@ def take_in(
         )
 
 
-def _plainly(source: Path, work: Callable[[], Manifest]) -> Manifest:
-    """Say what the system's errors mean."""
+def plainly(source: Path, work: Callable[[], _Given]) -> _Given:
+    """What a piece of work on a source gives; the system's errors are said in plain words.
+
+    Raises
+    ------
+    StillGrowing
+        A file went away.
+    BadRecording
+        A disk is full, broken or may not be used.
+    """
     try:
         return work()
     except FileNotFoundError as error:

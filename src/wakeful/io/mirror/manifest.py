@@ -12,7 +12,7 @@ from typing import Any
 
 from wakeful.io.atomic import write_json
 from wakeful.io.companions import companions
-from wakeful.io.mirror.grid import pieces_of
+from wakeful.io.mirror.grid import GRANULE, pieces_of
 from wakeful.io.registry import Growth
 from wakeful.model.errors import BadRecording, NoRecording
 from wakeful.model.recording import ByteRange
@@ -85,7 +85,7 @@ class Manifest:
         """How far the files may be read, for `read_recording`; None where they are whole."""
         if self.complete:
             return None
-        return Growth({entry.file: entry.bytes for entry in self.files})
+        return Growth({entry.file: entry.bytes for entry in self.files}, GRANULE)
 
     def digests_of(self, ranges: Iterable[ByteRange]) -> list[list[object]]:
         """For each range [file, start, stop, digests of the pieces it touches].

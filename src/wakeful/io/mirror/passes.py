@@ -227,12 +227,11 @@ class Pass:
         return size > HEAD_BYTES or has_closing_time(self._paths[name])
 
     def _step_down(self, tasks: list[_Task]) -> None:
-        """Before files grow that readers take for whole: tell them how far these are verified."""
+        """Before files grow, or are added, that readers take for whole: say what is verified."""
         earlier = self._earlier
         if earlier is None or not earlier.complete or self._in_place:
             return
-        listed = {entry.file for entry in earlier.files}
-        if any(task.stop > task.start and task.name in listed for task in tasks):
+        if any(task.stop > task.start for task in tasks):
             self._write(replace(earlier, complete=False))
 
     def _withdraw(self, name: str) -> None:

@@ -14,8 +14,14 @@ import xxhash
 from wakeful.io.atomic import sync_folder
 from wakeful.io.mirror.carrying import read_at
 from wakeful.io.mirror.grid import GRANULE, piece_bounds, pieces_of
-from wakeful.io.mirror.intake import hold_intake
-from wakeful.io.mirror.manifest import FileEntry, Manifest, aside_path, base_of
+from wakeful.io.mirror.intake import TakenInElsewhere, hold_intake
+from wakeful.io.mirror.manifest import (
+    FileEntry,
+    Manifest,
+    aside_path,
+    base_of,
+    read_manifest,
+)
 from wakeful.io.mirror.passes import Progress
 
 TAIL_SUFFIX = ".tail"
@@ -122,13 +128,19 @@ def repair(
     Raises
     ------
     TakenInElsewhere
-        Another process takes this recording in at this moment.
+        Another process takes this recording in at this moment, or has since it was scrubbed.
     """
     if manifest.in_place:
         return tuple(damages)
     entries = {entry.file: entry for entry in manifest.files}
     left: list[Damage] = []
     with hold_intake(folder, manifest.source):
+        if read_manifest(folder) != manifest:  # what was "longer" may be verified by now
+            raise TakenInElsewhere(
+                "has been taken in anew since it was looked through",
+                where=manifest.source,
+                remedy="look through it again: `wakeful mirror` with --repair",
+            )
         for damage in damages:
             entry, path = entries[damage.file], manifest.base / damage.file
             if damage.what == "longer":
