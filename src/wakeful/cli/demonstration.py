@@ -47,7 +47,7 @@ def simulate(
         list[str] | None,
         typer.Option(
             help="A spoilt channel, CHANNEL:KIND[:START:STOP[:OF]], e.g. CSC3:flat:400:700 or "
-            "CSC5:copy:0:end:CSC4; flat, clipped, hum, loose, copy, inverted. Repeatable."
+            "CSC5:copy:0:900:CSC4; flat, clipped, hum, loose, copy, inverted. Repeatable."
         ),
     ] = None,
     natural: Annotated[

@@ -20,6 +20,7 @@ from wakeful.cli.output import (
     print_table,
 )
 from wakeful.config import open_library
+from wakeful.io.channels_file import FILE_NAME
 from wakeful.io.codec import to_plain
 from wakeful.model.errors import NoLibrary
 from wakeful.model.subject import Channel, ChannelKind
@@ -28,6 +29,8 @@ from wakeful.service.inspection import Inspection, Noted, StreamFinding, inspect
 from wakeful.signal.glance import ChannelGlance
 
 _GAPS_SHOWN = 10
+_NO_TIME_S = 5e-5
+"""Less than this shows as 0.0 ms: files that follow each other at once."""
 _CHANNELS_SHOWN = 16
 """Beyond this, channels of which the same is to be said share a line."""
 _CLIPPED = 1e-4
@@ -66,7 +69,9 @@ def inspect(
         _print_stream(finding, found, show_all)
     for warning in found.warnings:
         _say(f"[yellow]note[/] {escape(warning)}")
-    ignored = found.description.ignored_files
+    ignored = [name for name in found.description.ignored_files if name != FILE_NAME]
+    if len(ignored) < len(found.description.ignored_files):
+        _say(f"{FILE_NAME} is there: a row takes regions, kinds and references from it")
     if ignored:
         shown = ignored if show_all else ignored[:6]
         more = f" and {len(ignored) - len(shown)} more" if len(ignored) > len(shown) else ""
@@ -270,6 +275,9 @@ def _print_gaps(finding: StreamFinding, show_all: bool) -> None:
         _say("no gaps")
     shown = gaps if show_all else gaps[:_GAPS_SHOWN]
     for gap in shown:
+        if gap.duration_s < _NO_TIME_S:
+            _say(f"a new span begins at {gap.start_s:,.4f} s, with no time missing before it")
+            continue
         _say(f"gap of {_length(gap.duration_s)} at {gap.start_s:,.4f} s")
     if len(gaps) > len(shown):
         total = math.fsum(gap.duration_s for gap in gaps)

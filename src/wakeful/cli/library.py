@@ -24,11 +24,11 @@ from wakeful.cli.output import (
     print_table,
 )
 from wakeful.config import CONFIG_NAME, Config, Library, open_library, write_library
-from wakeful.io.channels_file import read_channels_file
+from wakeful.io.channels_file import find_channels_file, read_channels_file
 from wakeful.io.mirror import intake_folder, read_manifest
 from wakeful.io.recording import recognise
 from wakeful.io.store import Store
-from wakeful.model.errors import BadConfig, BadRow
+from wakeful.model.errors import BadChannels, BadConfig, BadRow
 from wakeful.service.lock import hold_library
 from wakeful.service.lookup import find_session, republish
 from wakeful.service.reconcile import make_context
@@ -204,8 +204,9 @@ def add(
         error = errors.get(row.identifier)
         if error is not None:
             raise error if isinstance(error, BadRow) else BadRow(str(error))
-        _check_recording(_where(opened, typed), beside)
-    console.print("next: wakeful run --once", style="dim", highlight=False)
+        _check_recording(_where(opened, typed), beside, subject)
+    where = "" if library is None else f" --library {escape(shlex.quote(str(library)))}"
+    console.print(f"next: wakeful run --once{where}", style="dim", highlight=False)
 
 
 def _where(library: Library, typed: str) -> Path:
@@ -215,7 +216,7 @@ def _where(library: Library, typed: str) -> Path:
     return path if manifest is None or path.exists() else Path(manifest.root)
 
 
-def _check_recording(recording: Path, channels: str) -> None:
+def _check_recording(recording: Path, channels: str, subject: str) -> None:
     """What can be known of a recording before it is taken in.
 
     Raises
@@ -224,8 +225,17 @@ def _check_recording(recording: Path, channels: str) -> None:
         The row is there, but will need attention.
     """
     recognise(recording)
-    if channels:
-        read_channels_file(Path(channels))
+    path = Path(channels) if channels else find_channels_file(recording)
+    if path is None:
+        return
+    file = read_channels_file(path)
+    owners = {row.get("subject", "") for _, row in file.rows}
+    if "" not in owners and subject not in owners:
+        raise BadChannels(
+            f"no channel belongs to {subject}",
+            where=str(path),
+            remedy=f"correct the row or the file, which knows {', '.join(sorted(owners))}",
+        )
 
 
 def run(

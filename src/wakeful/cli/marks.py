@@ -122,7 +122,7 @@ def list_marks(
         console.print("no channel is marked")
         return
     print_rows(
-        ("mark", "subject", "channels", "verdict", "from", "to", "reason", "by", "made"),
+        ("mark", "subject", "channels", "verdict", "when", "reason", "set"),
         [_cells(m, markables.get((m.subject, m.recording))) for m in found],
     )
 
@@ -146,10 +146,9 @@ def _cells(found: MarkRecord, session: Session | None) -> tuple[str, ...]:
         found.subject,
         ", ".join(mark.channels) or "all",
         mark.verdict.value,
-        *times,
+        " to ".join(times),
         mark.reason,
-        mark.author,
-        f"{found.made:%Y-%m-%d}",
+        f"{mark.author} {found.made:%Y-%m-%d}",
     )
 
 

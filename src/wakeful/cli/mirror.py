@@ -210,6 +210,7 @@ def _bring_in(
             bandwidth_mb_per_s=limit,
         )
         if manifest.complete:
+            outcome.why = ""
             return manifest
         outcome.why = look.why if look is not None and not look.ended else "more is being written"
         if not follow:

@@ -295,8 +295,11 @@ def _nothing_found(path: Path, files: tuple[Path, ...]) -> NoRecording:
             where=str(path),
             remedy="check that it is the right folder and that the copy has ended",
         )
-    endings = Counter(file.suffix.lower() or "no ending" for file in files)
-    found = ", ".join(f"{n} x {ending}" for ending, n in endings.most_common(6))
+    endings = Counter(file.suffix.lower() or "without an ending" for file in files)
+    found = ", ".join(
+        f"{n} {ending}" if ending.startswith("without") else f"{n} x {ending}"
+        for ending, n in endings.most_common(6)
+    )
     return NoRecording(
         f"nothing here can be read as a recording (found {found})",
         where=str(path),

@@ -364,12 +364,19 @@ def _add_rows(writer: _Writer, name: str, parts: Sequence[Rows]) -> None:
         for value in (getattr(first, f.name),)
     }
     dim = writer.epochs(name, start_s)
+    channels = getattr(first, "channels", ())
+    by_channel = False
     for field in per_row:
         example = getattr(first, field)
-        dims = (*dim, *(f"{name}_{field}_{axis}" for axis in range(1, example.ndim)))
+        axes = [f"{name}_{field}_{axis}" for axis in range(1, example.ndim)]
+        if axes and channels and example.shape[1] == len(channels):
+            axes[0], by_channel = f"{name}_channel", True
+        dims = (*dim, *axes)
         values = (getattr(part, field) for part in _each(parts))
         shape = (len(start_s), *example.shape[1:])
         writer.stream(f"{name}_{field}", values, shape, example.dtype, dims, constant)
+    if by_channel:
+        writer.add(f"{name}_channel", list(channels), (f"{name}_channel",))
 
 
 def _each(parts: Sequence[Any]) -> Any:

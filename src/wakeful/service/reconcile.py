@@ -21,6 +21,7 @@ from wakeful.io.mirror import MANIFEST_NAME, intake_folder
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, RunState
 from wakeful.model.errors import NoRecording, StillGrowing, WakefulError
+from wakeful.model.quality import duration_text
 from wakeful.pipeline.keys import digest
 from wakeful.pipeline.plan import Job, Plan, Task
 from wakeful.pipeline.planner import make_plan
@@ -358,15 +359,15 @@ class Service:
     def _publish_meanwhile(self, work: Work, plan: Plan, prepared: Prepared) -> None:
         """What a recording that goes on has given so far."""
         warnings = (*prepared.warnings, *plan.notes)
-        summed_h, closed_h = plan.summary.duration_s / 3600, plan.session.duration_s / 3600
-        if summed_h > 0:
+        summed_s, closed_s = plan.summary.duration_s, plan.session.duration_s
+        if summed_s > 0:
             publication = publish_row(
                 self._library, self._store, self._catalog, work.request, prepared, plan
             )
             work.link, warnings = str(publication.report), publication.warnings
         work.published, work.pause_s = True, LOOK_AGAIN_S
         work.status = Status.FOLLOWING
-        work.progress = f"{closed_h:.4g} h analysed, {summed_h:.4g} h in the report"
+        work.progress = say_how_far(closed_s, summed_s, plan.session.block_s)
         work.message = " | ".join(warnings)
 
     def _begin(self, work: Work, state: RunState) -> None:
@@ -411,3 +412,18 @@ def make_context(library: Library, catalog: Catalog) -> ValidationContext:
         results=(library.results, library.published, library.jobs, library.raw),
         kept=lambda path: (intake_folder(library.raw, path) / MANIFEST_NAME).is_file(),
     )
+
+
+def say_how_far(closed_s: float, summed_s: float, block_s: float) -> str:
+    """How far a recording that goes on has been worked through, for its row.
+
+    Parameters
+    ----------
+    closed_s : up to where every block is analysed
+    summed_s : up to where the report goes
+    block_s : length of a block
+    """
+    if closed_s <= 0:
+        return f"the first {duration_text(block_s)} is not complete yet"
+    shown = duration_text(summed_s) if summed_s > 0 else "nothing"
+    return f"{duration_text(closed_s)} analysed, {shown} in the report"

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wakeful.cli import app
-from wakeful.model.errors import BadConfig, BadRow, NoLibrary, UnknownResult
+from wakeful.model.errors import BadChannels, BadConfig, BadRow, NoLibrary, UnknownResult
 
 runner = CliRunner()
 
@@ -49,6 +49,13 @@ def test_every_command_has_help_that_says_what_it_does():
     assert "wakeful 0." in call("--version").output
 
 
+def test_help_shows_what_is_to_be_typed_letter_for_letter():
+    """Text between colons must not be taken for the name of a picture."""
+    text = call("simulate", "--help").output
+    assert "CSC3:flat:400:700" in text
+    assert not [letter for letter in text if ord(letter) > 0x2BFF]
+
+
 def test_init_refuses_bad_options_all_at_once(tmp_path):
     with pytest.raises(BadConfig) as caught:
         call("init", str(tmp_path / "x"), "--time-zone", "Berlin", "--mains-hz", "55")
@@ -62,11 +69,24 @@ def test_a_row_is_added_and_its_errors_are_named(library, tmp_path):
     (tmp_path / "rec" / "a.edf").write_bytes(b"x")
     out = call("add", str(tmp_path / "rec"), "--subject", "M1", "-l", str(library)).output
     assert "row 1 added" in out
+    assert f"next: wakeful run --once --library {library}" in out.replace("\n", "")
     with pytest.raises(BadRow, match=r"row 2: subject.*analyses"):
         call("add", str(tmp_path), "--subject", "../x", "--analyses", "nope", "-l", str(library))
     rows = json.loads(call("status", "--json", "-l", str(library)).output)["rows"]
     assert [row["subject"] for row in rows] == ["M1", "../x"]
     assert rows[0]["recording"] == str(tmp_path / "rec")
+
+
+def test_another_animal_s_channels_file_is_noticed_before_anything_is_copied(library, tmp_path):
+    folder = tmp_path / "rec"
+    folder.mkdir()
+    (folder / "a.edf").write_bytes(b"x")
+    (folder / "channels.csv").write_text("channel,subject\nEEG,M1\n")
+    assert "row 1 added" in call("add", str(folder), "--subject", "M1", "-l", str(library)).output
+    with pytest.raises(BadChannels, match=r"no channel belongs to M2.*knows M1"):
+        call("add", str(folder), "--subject", "M2", "-l", str(library))
+    (folder / "channels.csv").write_text("channel,subject\nEEG,\n")
+    call("add", str(folder), "--subject", "M3", "-l", str(library))
 
 
 def test_status_of_an_empty_sheet(library):
@@ -91,6 +111,8 @@ def test_simulate_and_inspect(tmp_path):
     assert (out / "truth.json").is_file()
     text = call("inspect", str(out)).output
     assert "gap of 5.000 s at 20.0000 s" in text
+    assert "channels.csv is there: a row takes regions" in text
+    assert "left aside: truth.json" in text
     tree = json.loads(call("inspect", str(out), "--json").output)
     assert tree["format"] == "neuralynx"
     assert len(tree["streams"][0]["channels"]) == 9

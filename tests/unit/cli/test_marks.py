@@ -34,7 +34,7 @@ def lab(tmp_path_factory):
     return root
 
 
-def test_a_mark_is_set_listed_carried_over_and_taken_back(lab):
+def test_a_mark_is_set_listed_carried_over_and_taken_back(lab, monkeypatch):
     library = str(lab / "lib")
     out = call(
         *("marks", "add", "1", "--channel", "CSC2", "--from", "07:00:10", "--to", "20"),
@@ -48,6 +48,11 @@ def test_a_mark_is_set_listed_carried_over_and_taken_back(lab):
     again = call("marks", "import", str(lab / "m.csv"), "-l", library).output
     assert "0 marks added, 1 were there already" in again
     assert "cable" in call("marks", "list", "-l", library).output
+    # On a narrow screen, too, words stay whole.
+    monkeypatch.setattr("wakeful.cli.output.console.width", 80)
+    narrow = call("marks", "list", "-l", library).output
+    for word in ("subject", "channels", "verdict", "07:00:10", "07:00:20"):
+        assert word in narrow
     call("marks", "delete", str(found["mark"]), "-l", library)
     assert "no channel is marked" in call("marks", "list", "-l", library).output
 

@@ -87,6 +87,7 @@ def test_a_growing_recording_is_followed_to_its_end(library, tmp_path):
         assert first["bytes"] <= HEAD_BYTES + GRANULE
         last = call_json("mirror", source, "-l", library, "--follow")
     assert last["complete"]
+    assert last["why"] == ""  # nothing is waited for any more
     assert last["bytes"] == 25_000_000
     manifest = read_manifest(Path(last["folder"]))
     assert (manifest.base / "a.dat").read_bytes() == (source / "a.dat").read_bytes()

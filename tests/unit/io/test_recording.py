@@ -39,7 +39,7 @@ def test_nothing_that_can_be_read_says_what_was_found(tmp_path: Path) -> None:
         read_recording(tmp_path)
     text = str(caught.value)
     assert "2 x .mp4" in text
-    assert "1 x no ending" in text
+    assert "1 without an ending" in text
     assert "Neuralynx (.ncs)" in text
     assert str(tmp_path) in text
     with pytest.raises(NoRecording, match=r"1 x \.mp4"):

@@ -69,6 +69,9 @@ def test_results_share_their_epochs(dataset, contents):
 def test_other_tables_poses_events_and_bad_times(dataset, contents):
     noise = dataset.channel_quality_noise_uv
     np.testing.assert_array_equal(noise, contents.tables["channel_quality"].noise_uv)
+    named = contents.tables["channel_quality"].channels
+    assert noise.dims[1] == "channel_quality_channel"
+    assert dataset.channel_quality_channel.values.tolist() == list(named)
     x_px = np.concatenate([part.x_px for part in contents.poses["pose"]])
     np.testing.assert_array_equal(dataset.pose_x_px, x_px)
     assert dataset.pose_x_px.attrs["keypoints"] == ["snout", "tailbase"]

@@ -186,3 +186,13 @@ def test_damaged_samples_are_said_and_the_rest_is_shown(
     found = inspect_recording(path)
     assert found.streams[0].glances == ()
     assert any("is gone; copy it again" in text for text in found.warnings)
+
+
+def test_files_that_follow_each_other_at_once_show_no_gap_of_nothing(tmp_path: Path) -> None:
+    for name, clock in (("M1_1.edf", b"20.00.00"), ("M1_2.edf", b"20.00.04")):
+        path = files.write_edf(tmp_path / name, ["EEG"], [100], 4)
+        raw = path.read_bytes()
+        path.write_bytes(raw[:176] + clock + raw[184:])
+    text = _run(str(tmp_path))
+    assert "a new span begins at 4.0000 s, with no time missing before it" in text
+    assert "0.0 ms" not in text
