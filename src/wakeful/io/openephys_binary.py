@@ -49,9 +49,6 @@ _RAGGED_S = 1.0
 
 _SHOWN = 6
 
-_NUMBER_BYTES = 8
-"""Of each sample's number; samples without a number are of no use."""
-
 
 def _sniff(files: tuple[Path, ...]) -> tuple[Path, ...]:
     found = tuple(path for path in files if path.name == FILE_NAME)
@@ -202,7 +199,8 @@ def _await(
     for folder, oebin in described.items():
         for stream in oebin.streams:
             if (folder.parent.parent, stream.folder) not in there:
-                frame_bytes = min(2 * len(stream.channels), _NUMBER_BYTES)
+                # Samples count with their numbers, of 8 bytes: the slower of the two files.
+                frame_bytes = min(2 * len(stream.channels), 8)
                 awaited[stream.folder] = step_bytes / (frame_bytes * stream.rate_hz)
     return awaited
 

@@ -486,7 +486,8 @@ def check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + _SPARE_BYTES:
         raise BadRecording(
-            f"the copy needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free",
+            f"the copy needs {(needed + _SPARE_BYTES) / 1e6:,.1f} MB, of which "
+            f"{_SPARE_BYTES / 1e6:,.0f} MB stay free, and {free / 1e6:,.1f} MB are free",
             where=str(folder),
             remedy='make room, or set transfer = "in-place" in wakeful.toml',
         )
