@@ -219,4 +219,6 @@ def test_most_of_a_sound_recording_is_settled(files: ModuleType, tmp_path: Path)
     for part in (0.6, 0.9):
         growth = _grown(tmp_path, channels, (part, part + 0.05, part))
         (stream,) = read_recording(tmp_path, growth=growth).description.streams
-        assert stream.duration_s - 5.0 < stream.settled_s <= stream.duration_s - 3.0
+        # What is waited for is counted in samples; the true rate is not quite the nominal one.
+        margin_s = 3.0 * stream.rate_hz / stream.spans[-1].rate_hz
+        assert stream.duration_s - 5.0 < stream.settled_s <= stream.duration_s - margin_s + 1e-9
