@@ -215,6 +215,7 @@ def _facts(
 def _print(file: FrameTimesFile, clock: DeviceClock, frames: FrameTimes, line: str) -> None:
     off_ms = np.abs(clock.residual_s) * 1000
     held = clock.held_out
+    together = f", {held.n_together} at a time" if held.n_together > 1 else ""
     lines = [
         f"[bold]{escape(file.path.name)}[/]: {file.n_frames:,} frames, column "
         f"{escape(file.column)} in {file.unit} ({escape(file.unit_from)})"
@@ -233,7 +234,7 @@ def _print(file: FrameTimesFile, clock: DeviceClock, frames: FrameTimes, line: s
             f"{np.percentile(off_ms, 99):.3g} ms"
         ),
         (
-            f"held-out pulses ({held.n_pulses:,}): median {held.p50_s * 1000:.3g} ms, 99 % within "
+            f"held-out pulses ({held.n_pulses:,}{together}): median {held.p50_s * 1000:.3g} ms, 99 % within "
             f"{held.p99_s * 1000:.3g} ms, all within {held.max_s * 1000:.3g} ms"
         ),
         f"{frames.n_timed:,} of {frames.n_rows:,} frames have a time",

@@ -94,8 +94,9 @@ def _draw_residuals(axes: Axes, clock: DeviceClock, scale: float) -> None:
     axes.axhline(0, color=style.FAINT, lw=0.4, zorder=0)
     axes.set_ylabel("pulse − map (ms)")
     held = clock.held_out
+    together = f", {held.n_together} at a time" if held.n_together > 1 else ""
     note = (
-        f"held-out pulses: median {held.p50_s * 1000:.2g} ms, "
+        f"held-out pulses{together}: median {held.p50_s * 1000:.2g} ms, "
         f"99 % within {held.p99_s * 1000:.2g} ms, all within {held.max_s * 1000:.2g} ms"
     )
     frame.title_panel(axes, "Residuals", note)

@@ -49,12 +49,20 @@ class ClockParams:
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Error at pulses that took no part in the fit, seconds; NaN where too few were left out."""
+    """Error at pulses that took no part in the fit, seconds; NaN where too few were left out.
+
+    A pulse that the device noted to a frame only says nothing finer than a frame about the map, so
+    that there the error is that of the mean of neighbouring pulses.
+    """
 
     n_pulses: int
+    n_together: int
+    """Neighbouring pulses whose mean error counts as one: 1 where each has a stamp of its own."""
     p50_s: float
     p99_s: float
     max_s: float
+    single_p99_s: float
+    """99th percentile of pulses one by one, the coarseness of their stamps on top."""
 
 
 @dataclass(frozen=True, kw_only=True)

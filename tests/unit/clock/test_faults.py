@@ -55,8 +55,11 @@ def test_frames_are_within_half_a_frame_under_every_fault(aligner, source, knows
     done = aligner(replace(PLAN, source=source, **FAULTS[fault]), knows)
     limit_s = HALF_A_FRAME_S if source is PulseSource.LED else 0.001
     assert np.percentile(done.error_s, 99) < limit_s
-    # What the fit says of itself is true of the frames (an LED's own coarseness on top).
-    assert np.percentile(done.error_s, 99) < done.clock.held_out.p99_s + 0.001
+    # What the fit says of itself is true of the frames, and no worse than what is promised.
+    held_out = done.clock.held_out
+    assert np.percentile(done.error_s, 99) < held_out.p99_s + 0.001
+    assert held_out.p99_s < limit_s
+    assert held_out.n_together == (8 if source is PulseSource.LED else 1)
     assert np.all(np.diff(done.frames.start_s[np.isfinite(done.frames.start_s)]) >= 0)
     # All frames have a time but those that were taken long before or after the pulses.
     within = (done.camera.frame_s > -1) & (done.camera.frame_s < PLAN.duration_s + 1)

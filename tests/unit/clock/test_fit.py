@@ -233,3 +233,20 @@ def test_a_clock_and_its_frames_are_stored_and_read_back(tmp_path):
         for f in fields(value):
             assert np.array_equal(getattr(back, f.name), getattr(value, f.name))
     assert len(clock.segments) == 2
+
+
+def test_coarse_pulses_are_held_out_together():
+    rng = np.random.default_rng(5)
+    flash_s = np.cumsum(rng.uniform(0.5, 1.5, 2000))
+    frame = np.ceil(flash_s * 30).astype(np.int64)
+    clock = fit_clock(frame / 30, flash_s, frame=frame, params=ClockParams(resolution_s=1 / 30))
+    held_out = clock.held_out
+    assert held_out.n_together == 8
+    # One pulse can lie half a frame off a map that has no error at all; eight hardly ever do.
+    assert held_out.single_p99_s == pytest.approx(1 / 60, rel=0.1)
+    assert held_out.p99_s < 0.7 / 60
+    few = fit_clock(
+        frame[:60] / 30, flash_s[:60], frame=frame[:60], params=ClockParams(resolution_s=1 / 30)
+    )
+    assert few.held_out.n_together == 1
+    assert few.held_out.p99_s == few.held_out.single_p99_s
