@@ -234,8 +234,8 @@ def _print(file: FrameTimesFile, clock: DeviceClock, frames: FrameTimes, line: s
             f"{np.percentile(off_ms, 99):.3g} ms"
         ),
         (
-            f"held-out pulses ({held.n_pulses:,}{together}): median {held.p50_s * 1000:.3g} ms, 99 % within "
-            f"{held.p99_s * 1000:.3g} ms, all within {held.max_s * 1000:.3g} ms"
+            f"held-out pulses ({held.n_pulses:,}{together}): median {held.p50_s * 1000:.3g} ms, "
+            f"99 % within {held.p99_s * 1000:.3g} ms, all within {held.max_s * 1000:.3g} ms"
         ),
         f"{frames.n_timed:,} of {frames.n_rows:,} frames have a time",
     ]
