@@ -5,8 +5,9 @@
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-all check docs bench clean distclean
 
-# Packages of another environment must not leak into this one.
-unexport PYTHONPATH PYTHONHOME
+# Packages of another environment must not leak into this one, and modules are compiled once: each job
+# of a row is a process of its own.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
@@ -26,10 +27,10 @@ demo: .venv/.runtime
 	@$(BIN)/wakeful demo
 
 test: check
-	@$(BIN)/pytest -q -n 2 -m 'not slow'
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m 'not slow'
 
 test-all: check
-	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q -n 2 --dist worksteal
 
 check: .venv/.dev
 	@$(BIN)/ruff check

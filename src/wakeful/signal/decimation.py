@@ -30,6 +30,7 @@ from wakeful.signal.fir import (
     round_taps,
     round_to_int16,
 )
+from wakeful.signal.windows import design_windowed_sinc
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int16]
@@ -203,15 +204,9 @@ def _build_stage(taps: NDArray[np.float64], factor: int, *, first: bool) -> Stag
 
 def _design_taps(left: int, part: int) -> NDArray[np.float64]:
     """A windowed sinc; frequencies in units of the final rate, the input rate being `left`."""
-    from scipy.signal import firwin, kaiser_beta
-
     stop = left / part - STOP_EDGE
-    taps = firwin(
-        2 * _half_length(left, part) + 1,
-        (PASS_EDGE + stop) / 2,
-        window=("kaiser", kaiser_beta(STOP_DB)),
-        fs=left,
-    )
+    band = (0.0, (PASS_EDGE + stop) / 2)
+    taps = design_windowed_sinc(2 * _half_length(left, part) + 1, band, left, STOP_DB)
     return np.ascontiguousarray(taps / taps.sum(), np.float64)
 
 

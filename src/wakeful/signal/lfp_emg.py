@@ -20,6 +20,7 @@ from wakeful.model.subject import Channel
 from wakeful.model.time import Interval, Span
 from wakeful.signal.decimation import mirror_index
 from wakeful.signal.fir import fir_decimate, pad_taps
+from wakeful.signal.windows import design_windowed_sinc
 
 Floats = NDArray[np.float32]
 
@@ -38,13 +39,9 @@ def design_bandpass(rate_hz: int) -> Floats:
     ----------
     rate_hz : whole, so that a clock that is fitted anew gives the same filter
     """
-    from scipy.signal import firwin, kaiser_beta
-
     half = math.ceil((_STOP_DB - 7.95) / (2.285 * 2 * math.pi * _TRANSITION_HZ / rate_hz) / 2)
     edges = (BAND_HZ[0] - _TRANSITION_HZ / 2, BAND_HZ[1] + _TRANSITION_HZ / 2)
-    taps = firwin(
-        2 * half + 1, edges, window=("kaiser", kaiser_beta(_STOP_DB)), fs=rate_hz, pass_zero=False
-    )
+    taps = design_windowed_sinc(2 * half + 1, edges, rate_hz, _STOP_DB)
     return np.ascontiguousarray(taps, np.float32)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from wakeful.model.arrays import Lfp, iterate_epochs
 from wakeful.model.errors import BadParameters, TooShort
 from wakeful.model.time import Interval, Span
+from wakeful.signal.windows import design_slepian
 
 Floats = NDArray[np.float32]
 Detrend = Literal["none", "mean", "linear"]
@@ -59,8 +60,6 @@ def design_multitaper(
     TooShort
         Fewer than 8 samples.
     """
-    from scipy.signal.windows import dpss
-
     _check_length(n_samples)
     product = n_samples / rate_hz * half_bandwidth_hz
     most = math.floor(2 * product - 1 + 0.01)
@@ -71,7 +70,7 @@ def design_multitaper(
             where="multitaper",
             remedy="take fewer tapers or a wider half bandwidth",
         )
-    tapers = dpss(n_samples, product, n_tapers, norm=2).astype(np.float32)
+    tapers = design_slepian(n_samples, product, n_tapers).astype(np.float32)
     count = f"{n_tapers} taper" + ("s" if n_tapers > 1 else "")
     return Windows(tapers, f"multitaper, {count}, half bandwidth {half_bandwidth_hz:g} Hz")
 
