@@ -18,6 +18,7 @@ from wakeful.io.record_times import SpanFinder
 from wakeful.io.recording import read_recording
 from wakeful.io.records import RecordLayout
 from wakeful.io.stretches import Clock
+from wakeful.io.twin_scans import TwinScans
 from wakeful.model.errors import BadRecording, TruncatedFile
 
 PER, RATE_HZ = 512, 32_000
@@ -285,3 +286,69 @@ def test_heads_are_read_alike_here_there_and_together(files: ModuleType, tmp_pat
         for read in (lambda: heads.between(990, 1001), lambda: heads.at([5, 1000])):
             with pytest.raises(TruncatedFile, match=r"too early|before record 1,000"):
                 read()
+
+
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    planted=st.lists(faults, min_size=2, max_size=4),
+    odd=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 899), st.integers(0, 3)), max_size=4),
+    seed=st.integers(0, 9),
+)
+def test_files_beside_each_other_are_found_as_each_alone(
+    files: ModuleType,
+    planted: list[list[tuple[str, int]]],
+    odd: list[tuple[int, int, int]],
+    seed: int,
+) -> None:
+    # Each pattern of gaps in two channels, and here and there a head of one of them is damaged.
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for number in range(2 * len(planted)):
+            records = _records(900, 31.0, 1.0, seed)
+            for kind, at in planted[number // 2]:
+                if at < 899:
+                    _move(records, at, 32 if kind == "lost sample" else 1_234_567)
+            records["channel"] = number
+            for of, at, what in odd:
+                if of == number:
+                    field = ("tick", "channel", "rate", "n_valid")[what]
+                    records[field][at] += 40
+            path = Path(folder) / f"CSC{number}.ncs"
+            files.write_ncs(path, files.ncs_header(f"CSC{number}", RATE_HZ), records)
+            paths.append(path)
+        twins = TwinScans()
+        together = [scan_ncs(path, twins=twins) for path in paths]
+        alone = [scan_ncs(path) for path in paths]
+    for found, expected in zip(together, alone, strict=True):
+        assert found is not None
+        assert expected is not None
+        assert found.scan == expected.scan
+
+
+def test_the_same_time_stamps_are_looked_into_once(
+    files: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned = []
+
+    def scan(
+        heads: HeadReader, n: int, hz: float, known: object = None, *, thorough: bool
+    ) -> object:
+        if known is None:
+            scanned.append(heads.path.name)
+        return scan_heads(heads, n, hz, known, thorough=thorough)
+
+    monkeypatch.setattr(ncs_files, "scan_heads", scan)
+    for number in range(5):
+        records = _records(5000, 31.0, 1.0, 3)
+        records["channel"] = number
+        if number == 3:
+            _move(records, 4000, 32)
+        files.write_ncs(
+            tmp_path / f"CSC{number}.ncs", files.ncs_header(f"CSC{number}", RATE_HZ), records
+        )
+    description = read_recording(tmp_path).description
+    assert scanned == ["CSC0.ncs", "CSC3.ncs"]
+    assert [len(stream.channels) for stream in description.streams] == [5]
+    assert len(description.streams[0].spans) == 2

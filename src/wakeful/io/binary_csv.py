@@ -33,7 +33,7 @@ def _table_of(path: Path) -> Path:
 
 def _sniff(files: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(
-        path for path in files if path.name.endswith(_BINARY) and _table_of(path).is_file()
+        path for path in files if str(path).endswith(_BINARY) and _table_of(path).is_file()
     )
 
 

@@ -97,7 +97,7 @@ class _NsFile:
 
 
 def _sniff(files: tuple[Path, ...]) -> tuple[Path, ...]:
-    return tuple(path for path in files if path.suffix.lower() in _ENDS)
+    return tuple(path for path in files if str(path).lower().endswith(_ENDS))
 
 
 @reader(name="blackrock", title="Blackrock (.ns1 to .ns6, .nev)", sniff=_sniff)

@@ -74,7 +74,9 @@ def _sidecar_of(path: Path) -> Path:
 
 def _sniff(files: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(
-        path for path in files if path.suffix.lower() in _SAMPLES and _sidecar_of(path).is_file()
+        path
+        for path in files
+        if str(path).lower().endswith(_SAMPLES) and _sidecar_of(path).is_file()
     )
 
 

@@ -159,3 +159,23 @@ def take_sound(
             return False
         ticks[i], n_valid[i] = tick, n
     return True
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def same_but_for(
+    words: NDArray[np.uint32], others: NDArray[np.uint32], column: int, value: int
+) -> bool:
+    """Whether heads are those of another file, one word apart, which is the same throughout.
+
+    Parameters
+    ----------
+    words, others : (n, n_words)
+    column, value : the word that may differ, and what it has to be in `words`
+    """
+    for i in range(words.shape[0]):
+        if words[i, column] != value:
+            return False
+        for k in range(words.shape[1]):
+            if k != column and words[i, k] != others[i, k]:
+                return False
+    return True

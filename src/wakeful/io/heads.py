@@ -17,6 +17,55 @@ from wakeful.io.records import RecordLayout, thread_buffer
 from wakeful.model.errors import TruncatedFile
 
 
+class Seen:
+    """Which heads were read, and what they were."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[int, NDArray[np.void]]] = []
+        self._apart: list[tuple[NDArray[np.int64], NDArray[np.void]]] = []
+        self.n_heads = 0
+
+    def note_run(self, first: int, heads: NDArray[np.void]) -> None:
+        """Heads of consecutive records."""
+        self._runs.append((first, heads))
+        self.n_heads += len(heads)
+
+    def note(self, numbers: NDArray[np.int64], heads: NDArray[np.void]) -> None:
+        """Heads of some records."""
+        self._apart.append((numbers, heads))
+        self.n_heads += len(heads)
+
+    def gather(
+        self,
+    ) -> tuple[tuple[int, int], NDArray[np.void], NDArray[np.int64], NDArray[np.void]]:
+        """What was read, each head once.
+
+        Returns
+        -------
+        the records read one after the other from the first on (first, one past the last), their
+        heads, the numbers of all others, their heads
+        """
+        stop, dense = 0, []
+        numbers = [n for n, _ in self._apart]
+        heads = [h for _, h in self._apart]
+        for first, run in sorted(self._runs, key=_first):
+            if first <= stop:
+                dense.append(run[stop - first :])
+                stop = max(stop, first + len(run))
+            else:
+                numbers.append(np.arange(first, first + len(run)))
+                heads.append(run)
+        nothing = self._runs[0][1][:0]
+        apart, where = np.unique(np.concatenate([*numbers, np.empty(0, np.int64)]), True)
+        others = np.concatenate([*heads, nothing])[where]
+        outside = apart >= stop
+        return (0, stop), np.concatenate([*dense, nothing]), apart[outside], others[outside]
+
+
+def _first(run: tuple[int, NDArray[np.void]]) -> int:
+    return run[0]
+
+
 class HeadReader:
     """Reads the heads of a file's records, in any order.
 
@@ -32,6 +81,8 @@ class HeadReader:
         self._descriptor: int | None = None
         self.n_read = 0
         """How many heads were read one by one."""
+        self.seen: Seen | None = None
+        """Takes note of what is read, where that is wanted."""
 
     @contextmanager
     def keep_open(self) -> Iterator[int]:
@@ -81,7 +132,10 @@ class HeadReader:
                             remedy="it became shorter after it was opened: copy it again",
                         )
         self.n_read += len(numbers)
-        return heads.view(self._head).reshape(-1)
+        found = heads.view(self._head).reshape(-1)
+        if self.seen is not None:
+            self.seen.note(numbers, found)
+        return found
 
     def between(self, first: int, stop: int) -> NDArray[np.void]:
         """Heads of consecutive records, read with all that lies between; not for many at once."""
@@ -93,4 +147,7 @@ class HeadReader:
                 # What is wrong is found out here, and said.
                 for number in range(stop - first):
                     read_exactly(descriptor, heads[number], at + number * step, self.path)
-        return heads.view(self._head).reshape(-1)
+        found = heads.view(self._head).reshape(-1)
+        if self.seen is not None:
+            self.seen.note_run(first, found)
+        return found

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.io.head_kernel import take_sound
-from wakeful.io.heads import HeadReader
+from wakeful.io.heads import HeadReader, Seen
 from wakeful.io.neuralynx_header import HEADER_BYTES, NeuralynxHeader, read_header
 from wakeful.io.open_files import read_exactly
 from wakeful.io.quick_look import QuickLook, look_at_all
@@ -21,6 +21,7 @@ from wakeful.io.records import RecordLayout
 from wakeful.io.scan_memory import Scan, file_state, recall_scan, remember_scan
 from wakeful.io.scan_notes import is_doubted
 from wakeful.io.stretches import Clock, Findings
+from wakeful.io.twin_scans import TwinScans
 from wakeful.model.errors import BadRecording, TruncatedFile
 
 LAYOUT = RecordLayout(HEADER_BYTES, 1044, 20, 512)
@@ -82,6 +83,7 @@ def scan_ncs(
     *,
     thorough: bool = False,
     n_bytes: int | None = None,
+    twins: TwinScans | None = None,
 ) -> NcsFile | None:
     """Read the header of one file and find its gaps; None where it has no records.
 
@@ -91,6 +93,7 @@ def scan_ncs(
     thorough : look at the head of every record, which means reading the whole file
     n_bytes : how much of the file may be read while more is being written; a last record that is
         not whole, or was not filled yet, is then no error
+    twins : scans of other files of the recording
 
     Raises
     ------
@@ -109,12 +112,22 @@ def scan_ncs(
         raw = np.empty(HEADER_BYTES, np.uint8)
         read_exactly(descriptor, raw, 0, path)
         header = read_header(raw.tobytes(), path.name)
-        n_records = _count_records(heads, size, growing=growing)
-        if n_records == 0:
-            return None
         thorough = thorough or is_doubted(scans, path)
-        known = recall_scan(scans, path, heads, n_records, growing=growing, thorough=thorough)
-        scan = scan_heads(heads, n_records, header.rate_hz, known, thorough=thorough)
+        twins = None if thorough else twins
+        known = None
+        if scans is None and twins is not None and not growing:
+            # Its last head is looked at as well: one that is known was written.
+            n_records, n_over = LAYOUT.n_records(size)
+            known = twins.find(heads, n_records, header.rate_hz) if not n_over else None
+        if known is None:
+            n_records = _count_records(heads, size, growing=growing)
+            if n_records == 0:
+                return None
+            known = recall_scan(scans, path, heads, n_records, growing=growing, thorough=thorough)
+        if known is not None or twins is None:
+            scan = scan_heads(heads, n_records, header.rate_hz, known, thorough=thorough)
+        else:
+            scan = _scan_with_twins(heads, n_records, header.rate_hz, twins)
         if scan is not known:
             remember_scan(scans, path, heads, state, scan)
     if not scan.findings.stretches:
@@ -126,6 +139,21 @@ def scan_ncs(
             remedy="the file is damaged: copy it again, or move it out of the folder",
         )
     return NcsFile(path, header, scan, heads)
+
+
+def _scan_with_twins(
+    heads: HeadReader, n_records: int, of_header_hz: float | None, twins: TwinScans
+) -> Scan:
+    known = twins.find(heads, n_records, of_header_hz)
+    if known is not None:
+        return known
+    heads.seen = seen = Seen()
+    try:
+        scan = scan_heads(heads, n_records, of_header_hz, thorough=False)
+    finally:
+        heads.seen = None
+    twins.keep(seen, of_header_hz, scan)
+    return scan
 
 
 def expect_ncs(path: Path, n_bytes: int) -> None:

@@ -23,9 +23,11 @@ from wakeful.io.ncs_files import NcsFile, expect_ncs, scan_ncs
 from wakeful.io.neuralynx_events import BESIDE, NeuralynxRecording, RecordingClock
 from wakeful.io.neuralynx_growth import follow
 from wakeful.io.neuralynx_turns import join_turns
+from wakeful.io.open_files import is_in_memory
 from wakeful.io.record_streams import Origin, group_channels
 from wakeful.io.records import FileRecording
 from wakeful.io.registry import Found, by_suffix, reader
+from wakeful.io.twin_scans import TwinScans
 from wakeful.model.errors import NoRecording, StillGrowing
 from wakeful.model.recording import Description
 
@@ -93,17 +95,27 @@ def open_neuralynx(found: Found) -> FileRecording:
 
 
 def _scan_all(found: Found, n_bytes: Mapping[Path, int | None]) -> dict[Path, NcsFile | None]:
+    twins = TwinScans()
+
     def scan(path: Path) -> NcsFile | None:
-        return scan_ncs(path, found.scans, thorough=found.thorough, n_bytes=n_bytes[path])
+        return scan_ncs(
+            path, found.scans, thorough=found.thorough, n_bytes=n_bytes[path], twins=twins
+        )
 
     paths = list(n_bytes)
     sizes = [path.stat().st_size for path in paths]
+    if sum(sizes) < _WORTH_THREADS_BYTES or _at_hand(paths[-1], sizes[-1]):
+        return {path: scan(path) for path in paths}
     for path, size in zip(paths, sizes, strict=True):
         expect_ncs(path, size)
-    if sum(sizes) < _WORTH_THREADS_BYTES:
-        return {path: scan(path) for path in paths}
     with ThreadPoolExecutor(_THREADS) as pool:
         return dict(zip(paths, pool.map(scan, paths), strict=True))
+
+
+def _at_hand(path: Path, n_bytes: int) -> bool:
+    """Whether no disk is to be waited for: then threads only stand in each other's way."""
+    places = (0, n_bytes // 2, max(0, n_bytes - 512))
+    return all(is_in_memory(path, place, 512) for place in places)
 
 
 def _nothing_common(found: Found, growing: bool) -> NoRecording | StillGrowing:

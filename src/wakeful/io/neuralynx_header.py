@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 
 from wakeful.model.errors import BadRecording
 
@@ -216,10 +217,9 @@ def _number(values: Mapping[str, str], key: str, *, upper: float) -> float | Non
 
 
 def _read_date(lines: Sequence[str], values: Mapping[str, str]) -> datetime | None:
-    for candidate in (
-        values.get("timecreated", ""),
-        values.get("timeopened", ""),
-        *(line for line in lines if _OPENED.match(line)),
+    for candidate in chain(
+        (values.get("timecreated", ""), values.get("timeopened", "")),
+        (line for line in lines if _OPENED.match(line)),
     ):
         found = _parse_date(candidate)
         if found is not None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wakeful.io.channel_kinds import guess_kind
 from wakeful.io.head_check import HeadCheck
 from wakeful.io.ncs_files import CLOCK_RECORDS, LAYOUT, REASONS, NcsFile
-from wakeful.io.record_order import put_in_order
+from wakeful.io.record_order import TimeTable, put_in_order
 from wakeful.io.record_streams import TimedChannel
 from wakeful.model.errors import BadRecording
 from wakeful.model.subject import Channel
@@ -59,7 +59,8 @@ def join_turns(
             turns.append([file])
             places.append(place)
         stem = of_turn
-    channels = [_time(_whole_before(turn) if growing else turn, scans) for turn in turns]
+    known: dict[int, TimeTable] = {}
+    channels = [_time(_whole_before(turn) if growing else turn, scans, known) for turn in turns]
     return [channel for _, channel in sorted(zip(places, channels, strict=True), key=_first)]
 
 
@@ -95,21 +96,34 @@ def _whole_before(turn: list[NcsFile]) -> list[NcsFile]:
     return turn
 
 
-def _time(turn: Sequence[NcsFile], scans: Path | None) -> TimedChannel:
+def _time(turn: Sequence[NcsFile], scans: Path | None, known: dict[int, TimeTable]) -> TimedChannel:
+    """A channel with its times.
+
+    Parameters
+    ----------
+    known : tables of findings that several files share (see `wakeful.io.twin_scans`)
+    """
     first = turn[0]
     header, clock = first.header, first.scan.clock
 
     def read_ticks(file: int, records: NDArray[np.int64]) -> NDArray[np.int64]:
         return turn[file].ticks(records)
 
-    table = put_in_order(
-        [file.scan.findings for file in turn],
-        LAYOUT.samples_per_record,
-        clock,
-        REASONS,
-        read_ticks,
-        is_fixed=first.scan.findings.n_records >= CLOCK_RECORDS,
-    )
+    findings = first.scan.findings
+    # A single stretch contradicts nothing: no time stamp is read to put it in order.
+    plain = len(turn) == 1 and len(findings.stretches) == 1 and not findings.faults
+    table = known.get(id(findings)) if plain else None
+    if table is None:
+        table = put_in_order(
+            [file.scan.findings for file in turn],
+            LAYOUT.samples_per_record,
+            clock,
+            REASONS,
+            read_ticks,
+            is_fixed=findings.n_records >= CLOCK_RECORDS,
+        )
+        if plain:
+            known[id(findings)] = table
     name = header.name or first.path.stem
     return TimedChannel(
         channel=Channel(

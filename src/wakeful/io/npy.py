@@ -45,7 +45,7 @@ def _sniff(files: tuple[Path, ...]) -> tuple[Path, ...]:
 
     Other formats keep time stamps and the like in .npy files too.
     """
-    arrays = tuple(path for path in files if path.suffix.lower() == ".npy")
+    arrays = tuple(path for path in files if str(path).lower().endswith(".npy"))
     return tuple(a for a in arrays if len(files) == 1 or sidecar_of(a).is_file())
 
 

@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +99,18 @@ def read_exactly(descriptor: int, buffer: NDArray[np.uint8], offset: int, path: 
                 remedy="it became shorter after it was opened: copy it again",
             )
         done += n_bytes
+
+
+def is_in_memory(path: Path, offset: int, n_bytes: int) -> bool:
+    """Whether the system has some bytes of a file at hand, without a disk being asked; False
+    where it can't tell.
+    """
+    if not hasattr(os, "RWF_NOWAIT"):
+        return False
+    with suppress(OSError), open(path, "rb", buffering=0) as file:  # noqa: PTH123 (no buffer)
+        buffer = bytearray(n_bytes)
+        return os.preadv(file.fileno(), [buffer], offset, os.RWF_NOWAIT) == n_bytes
+    return False
 
 
 def read_bytes(path: Path, offset: int, n_bytes: int) -> bytes:

@@ -146,11 +146,17 @@ def group_channels(
 def _share_patterns(channels: Sequence[TimedChannel]) -> dict[int, Pattern]:
     """Each channel's pattern, one object for all that have the same."""
     known: dict[object, Pattern] = {}
+    of_table: dict[object, Pattern] = {}
     found: dict[int, Pattern] = {}
     for c in channels:
-        pattern = Pattern.of(c.table, c.layout.samples_per_record, c.read_ticks)
-        kind = (c.rate_hz, c.layout.samples_per_record, pattern.key)
-        found[id(c)] = known.setdefault(kind, pattern)
+        # Channels that share their table need not be compared.
+        kind: object = (c.rate_hz, c.layout.samples_per_record, id(c.table))
+        pattern = of_table.get(kind)
+        if pattern is None:
+            pattern = Pattern.of(c.table, c.layout.samples_per_record, c.read_ticks)
+            key = (c.rate_hz, c.layout.samples_per_record, pattern.key)
+            pattern = of_table[kind] = known.setdefault(key, pattern)
+        found[id(c)] = pattern
     return found
 
 
@@ -184,7 +190,7 @@ def _fits(
     # Two files of one channel with different times are two takes of it, not two channels.
     for other in cluster:
         pattern = patterns[id(other)]
-        if other.channel.name != channel.channel.name or pattern is mine:
+        if pattern is mine or other.channel.name != channel.channel.name:
             continue
         if not pattern.agrees_so_far(mine):
             return False
@@ -245,6 +251,11 @@ def _costs_little(alone: Common, both: Common, per: int, pattern: Pattern) -> bo
     return inside <= max(share, MISSING_RECORDS * per) and end <= max(
         share, RAGGED_S * clock.rate_hz
     )
+
+
+def _within(folder: Path, path: Path) -> str:
+    # As a rule a file lies in the folder itself, and `relative_to` takes a while.
+    return path.name if path.parent == folder else path.relative_to(folder).as_posix()
 
 
 class _Timed:
@@ -321,7 +332,7 @@ class _Timed:
             channels=name_uniquely([m.channel for m in members], [m.path.stem for m in members]),
             spans=tuple(spans),
             quarantined=self._quarantine(origin, spans[-1].stop_s),
-            files=tuple(path.relative_to(folder).as_posix() for m in members for path in m.files),
+            files=tuple(_within(folder, path) for m in members for path in m.files),
         )
 
     def records(self) -> tuple[ChannelRecords, ...]:

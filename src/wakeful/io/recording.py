@@ -232,7 +232,9 @@ def _list_files(path: Path) -> tuple[Path, ...]:
                 where=str(path),
                 remedy="check the path, and that the disk or network share is connected",
             )
-        files = [p for p in path.iterdir() if not p.name.startswith(".") and p.is_file()]
+        with os.scandir(path) as entries:
+            names = [e.name for e in entries if not e.name.startswith(".") and e.is_file()]
+        files = [path / name for name in names]
     except OSError as error:
         raise BadRecording(
             f"it can't be opened ({error.strerror})",

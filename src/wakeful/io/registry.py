@@ -138,6 +138,7 @@ def by_suffix(*suffixes: str) -> Sniff:
     """A sniff that goes by the end of the name, whatever its case."""
 
     def sniff(files: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(path for path in files if path.suffix.lower() in suffixes)
+        # `Path.suffix` takes the path apart each time; every reader asks this of every file.
+        return tuple(path for path in files if str(path).lower().endswith(suffixes))
 
     return sniff

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ from wakeful.signal.decimation import (
     workable,
 )
 
-PIECE_SAMPLES = 960_000
-"""Raw samples of a channel read at a time, 2 MB: smaller pieces cost more in calls than they save
+PIECE_SAMPLES = 1_920_000
+"""Raw samples of a channel read at a time, 4 MB: smaller pieces cost more in calls than they save
 in caches (`benchmarks/convert.py`)."""
 _LARGEST_OUTPUT = 4_000_000
 """Output samples of all channels held at a time."""
@@ -59,6 +60,10 @@ class _Piece:
     """Of the main output, as the sink counts."""
     main: tuple[int, int]
     side: tuple[int, int]
+
+
+_Row = tuple[int, Samples | None, Samples | None]
+"""Number of a channel, and where its main and its side output go."""
 
 
 def decimate_source(
@@ -121,10 +126,14 @@ def decimate_source(
     for _ in range(count):
         workers.put(_Worker(source, main_filter, side_filter))
 
-    def work(row: int, piece: _Piece, main: Samples | None, aside: Samples | None) -> None:
+    def work(piece: _Piece, left: SimpleQueue[_Row]) -> None:
+        # Each thread takes row after row: a job for each would wake the thread that waits for all
+        # of them again and again.
         worker = workers.get()
         try:
-            worker.run(piece, row, main, aside)
+            with suppress(Empty):
+                while True:
+                    worker.run(piece, *left.get_nowait())
         finally:
             workers.put(worker)
 
@@ -150,10 +159,14 @@ def decimate_source(
             assert piece is not None
             main = np.empty((len(chosen), piece.main[1] - piece.main[0]), dtype)
             aside = np.empty((len(side_rows), piece.side[1] - piece.side[0]), np.float32)
-            outs = {row: [main[i], None] for i, row in enumerate(chosen)}
+            outs: dict[int, tuple[Samples | None, Samples | None]] = {}
+            outs.update({row: (main[i], None) for i, row in enumerate(chosen)})
             for i, row in enumerate(side_rows):
-                outs.setdefault(row, [None, None])[1] = aside[i]
-            jobs = [pool.submit(work, row, piece, *out) for row, out in outs.items()]
+                outs[row] = (outs.get(row, (None, None))[0], aside[i])
+            left: SimpleQueue[_Row] = SimpleQueue()
+            for row, out in outs.items():
+                left.put((row, *out))
+            jobs = [pool.submit(work, piece, left) for _ in range(min(count, len(outs)))]
             # The disk fetches what comes, and the threads have the next piece at hand, while this
             # one writes the last.
             if under_way is None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from wakeful.io import ncs_files, scan_memory
@@ -37,6 +38,7 @@ def folder(files: ModuleType, tmp_path: Path) -> Path:
             40, true_rate_hz=2000.03, short={5: 100}, lost_after={5: 77, 20: 9000}
         )
         records["n_valid"][30] = 600
+        records["tick"] += np.uint64(i)  # else the second is known from the first
         path = tmp_path / f"CSC{i}.ncs"
         files.write_ncs(path, files.ncs_header(f"CSC{i}", 2001), records)
         os.utime(path, (1e9, 1e9))
