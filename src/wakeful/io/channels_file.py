@@ -203,6 +203,14 @@ class LabelledSource:
         if isinstance(self._source, ReadsAhead):
             self._source.expect(first_sample, n_samples, [self._rows[row] for row in rows])
 
+    def is_at_hand(self, first_sample: int, n_samples: int, rows: Sequence[int]) -> bool:
+        """See `ReadsAhead.is_at_hand`."""
+        chosen = [self._rows[row] for row in rows]
+        source = self._source
+        return not isinstance(source, ReadsAhead) or source.is_at_hand(
+            first_sample, n_samples, chosen
+        )
+
 
 def _read_text(path: Path) -> str:
     try:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.io.open_files import OpenFiles, open_file, read_exactly
+from wakeful.io.open_files import OpenFiles, is_in_memory, open_file, read_exactly
 from wakeful.io.record_kernel import read_records
 from wakeful.model.arrays import ArraySource, Samples, find_span
 from wakeful.model.errors import BadRecording
@@ -282,6 +282,18 @@ class RecordSource:
                     for at in range(base + first * size, base + last * size, _AHEAD_BYTES):
                         n_bytes = min(_AHEAD_BYTES, base + last * size - at)
                         os.posix_fadvise(lent, at, n_bytes, os.POSIX_FADV_WILLNEED)
+
+    def is_at_hand(self, first_sample: int, n_samples: int, rows: Sequence[int]) -> bool:
+        """See `ReadsAhead.is_at_hand`."""
+        for row in {rows[0], rows[-1]} if rows else ():
+            records = self._records[row]
+            layout = records.layout
+            for file, first, last in records.record_ranges(first_sample, n_samples):
+                for record in (first, (first + last) // 2, last - 1):
+                    at = layout.header_bytes + record * layout.record_bytes
+                    if not is_in_memory(records.files[file], at, layout.samples_at + 1):
+                        return False
+        return True
 
     def _read_row(self, records: ChannelRecords, first_sample: int, out: Samples) -> None:
         layout, check = records.layout, records.check

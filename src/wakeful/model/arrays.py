@@ -73,6 +73,15 @@ class ReadsAhead(Protocol):
         """
         ...
 
+    def is_at_hand(self, first_sample: int, n_samples: int, rows: Sequence[int]) -> bool:
+        """Whether the system has the samples in memory, as far as a few of them tell.
+
+        Parameters
+        ----------
+        first_sample, n_samples, rows : as for `expect`
+        """
+        ...
+
 
 class ArraySink(Protocol):
     """Takes consecutive pieces of a new array and gives it back as a source."""

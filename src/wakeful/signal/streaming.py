@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.model.arrays import ArraySink, ArraySource, ReadsAhead, Samples
-from wakeful.model.time import Interval, Span
+from wakeful.model.time import Interval, Span, cut_spans
 from wakeful.signal.decimation import (
     Cascade,
     DecimationFilter,
@@ -30,6 +30,8 @@ from wakeful.signal.decimation import (
 PIECE_SAMPLES = 1_920_000
 """Raw samples of a channel read at a time, 4 MB: smaller pieces cost more in calls than they save
 in caches (`benchmarks/convert.py`)."""
+PIECE_FROM_DISK = 960_000
+"""The same where a disk has to be waited for: it fetches smaller pieces more steadily."""
 _LARGEST_OUTPUT = 4_000_000
 """Output samples of all channels held at a time."""
 
@@ -75,7 +77,7 @@ def decimate_source(
     rows: Sequence[int] | None = None,
     side: SideOutput | None = None,
     n_threads: int | None = None,
-    piece_samples: int = PIECE_SAMPLES,
+    piece_samples: int | None = None,
 ) -> ArraySource:
     """Decimate the part of a source that lies in an interval, span by span, in bounded memory.
 
@@ -92,7 +94,7 @@ def decimate_source(
     rows : which channels, all where None
     side : a second output at another rate
     n_threads : one thread per processor where None
-    piece_samples : raw samples of a channel that are read at a time
+    piece_samples : raw samples of a channel that are read at a time; where None, what is fastest
 
     Returns
     -------
@@ -108,6 +110,9 @@ def decimate_source(
     chosen = tuple(range(len(source.channels))) if rows is None else tuple(rows)
     side_rows = side.rows if side else ()
 
+    waits = _waits_for_disk(source, interval, chosen)
+    if piece_samples is None:
+        piece_samples = PIECE_FROM_DISK if waits else PIECE_SAMPLES
     parts: list[Span] = []
     pieces: list[Iterator[_Piece]] = []
     step = max(1, min(piece_samples // factor, _LARGEST_OUTPUT // max(1, len(chosen))))
@@ -149,7 +154,7 @@ def decimate_source(
         # Halos and the side output's few channels come with what lies beside them.
         start = piece.main[0] * factor
         n_samples = min(piece.main[1] * factor, piece.span.n_samples) - start
-        if isinstance(source, ReadsAhead) and n_samples > 0:
+        if waits and isinstance(source, ReadsAhead) and n_samples > 0:
             source.expect(piece.span.first_sample + start, n_samples, chosen)
 
     under_way: tuple[_Piece, Samples, Samples, list[Future[None]]] | None = None
@@ -179,6 +184,13 @@ def decimate_source(
         if under_way is not None:
             collect(*under_way)
     return sink.finish()
+
+
+def _waits_for_disk(source: ArraySource, interval: Interval, rows: Sequence[int]) -> bool:
+    return isinstance(source, ReadsAhead) and not all(
+        source.is_at_hand(part.first_sample, part.n_samples, rows)
+        for part in cut_spans(tuple(source.spans), interval)
+    )
 
 
 def available_processors() -> int:

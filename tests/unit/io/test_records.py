@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from wakeful.io import open_files
 from wakeful.io import records as records_module
-from wakeful.io.open_files import OpenFiles
+from wakeful.io.open_files import OpenFiles, is_in_memory
 from wakeful.io.records import (
     ChannelRecords,
     Encoding,
@@ -204,3 +205,21 @@ def test_expecting_samples_is_never_an_error_and_changes_nothing(tmp_path: Path)
     np.testing.assert_array_equal(out[0], planted[130:630])
     path.unlink()
     _source(path, RecordLayout(0, 120, 20, 50), 1000).expect(0, 1000, (0,))
+
+
+def test_what_the_system_has_in_memory_is_told_from_what_a_disk_has(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(bytes(120 * 20_000))
+    source = _source(path, RecordLayout(0, 120, 20, 50), 1_000_000)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if source.is_at_hand(0, 1_000_000, (0,)):
+        pytest.skip("this file system keeps its files in memory")
+    out = np.empty((1, 1_000_000), np.int16)
+    source.read(0, out)
+    if not is_in_memory(path, 0, 20):
+        pytest.skip("this file system does not tell")
+    assert source.is_at_hand(0, 1_000_000, (0,))
+    assert not is_in_memory(path, 120 * 20_000, 20), "beyond the end"
+    assert not is_in_memory(tmp_path / "nothing", 0, 20)
