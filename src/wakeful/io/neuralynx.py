@@ -70,6 +70,8 @@ def open_neuralynx(found: Found) -> FileRecording:
         raise _nothing_common(found, growing)
     start, more_start = _find_start(whole, grouped.origin)
     warnings = [text for file in whole for text in file.warnings]
+    if growing:
+        warnings += following.say_stalled(channels)
     if bare:
         warnings.append(f"without records, left aside: {', '.join(bare)}")
     description = Description(

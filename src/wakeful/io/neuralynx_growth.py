@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,12 @@ from wakeful.io.ncs_files import LAYOUT, NcsFile
 from wakeful.io.neuralynx_header import HEADER_BYTES, read_header
 from wakeful.io.neuralynx_turns import split_turn
 from wakeful.io.record_order import SETTLE_S
+from wakeful.io.record_streams import TimedChannel, list_names
 from wakeful.io.registry import Found
 from wakeful.model.errors import StillGrowing
+
+_STEPS_BEHIND = 2
+"""Channels whose files are verified in steps lead one another by up to this many."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,41 @@ class Following:
             )
         return aside
 
+    def say_stalled(self, channels: Sequence[TimedChannel]) -> tuple[str, ...]:
+        """Channels that have no new samples for much longer than steps explain, while others go on.
+
+        Only time that all channels have is analysed: where one was switched off, nothing more
+        comes before the recording has ended, and somebody should know.
+        """
+        timed = [channel for channel in channels if channel.table.segments]
+        newest = max((c.table.segments[-1].end_tick for c in timed), default=0.0)
+        silent: dict[str, float] = {}
+        for channel in timed:
+            table = channel.table
+            behind_s = (newest - table.segments[-1].end_tick) / table.ticks_per_s
+            if behind_s > SETTLE_S + _STEPS_BEHIND * self._step_s(channel.rate_hz):
+                silent[channel.path.name] = behind_s
+        if not silent:
+            return ()
+        said = (
+            f"no new samples of {list_names(silent)} for the last "
+            f"{max(silent.values()) / 3600:.1f} h of the others: what all channels have ends "
+            "there, and nothing later is analysed until they go on or the recording ends; check "
+            "the channel and its disk"
+        )
+        return (said,)
+
+    def _step_s(self, rate_hz: float) -> float:
+        """Seconds of a channel in one step of verification."""
+        return self.step_bytes / LAYOUT.record_bytes * LAYOUT.samples_per_record / rate_hz
+
     def _unseen_s(self, path: Path) -> float:
         """Seconds of records that a file may hold while only its header is verified."""
         if not self.step_bytes:
             return 0.0
         with path.open("rb") as file:
             rate_hz = read_header(file.read(HEADER_BYTES), path.name).rate_hz
-        n_records = self.step_bytes / LAYOUT.record_bytes
-        return n_records * LAYOUT.samples_per_record / rate_hz if rate_hz else math.inf
+        return self._step_s(rate_hz) if rate_hz else math.inf
 
 
 def _recorded_s(file: NcsFile) -> float:

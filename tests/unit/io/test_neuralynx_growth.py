@@ -132,6 +132,24 @@ def test_the_real_constants_settle_after_ten_minutes(files: ModuleType, tmp_path
     assert whole.settled_s == np.inf
 
 
+def test_a_channel_that_stalls_is_named(files: ModuleType, tmp_path: Path) -> None:
+    for name in ("CSC1", "CSC2", "CSC3"):
+        _write(files, tmp_path, files.ncs_records(2 * SETTLED), name)
+    step = 300 * RECORD
+
+    def warned(n_behind: int) -> list[str]:
+        sizes = _bytes(CSC1=2 * SETTLED, CSC2=2 * SETTLED - n_behind, CSC3=2 * SETTLED).n_bytes
+        recording, _ = _one(tmp_path, Growth(sizes, step))
+        return [text for text in recording.description.warnings if "no new samples" in text]
+
+    # Ten minutes and two steps are 2,344 + 600 records.
+    assert not warned(2900)
+    (text,) = warned(3000)
+    assert text.startswith("no new samples of CSC2.ncs for the last 0.2 h of the others")
+    whole, _ = _one(tmp_path)
+    assert not whole.description.warnings
+
+
 # --- files that continue a channel ----------------------------------------------------------------
 
 
