@@ -3,26 +3,78 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from wakeful.cli.alignment import align
-from wakeful.cli.demonstration import demo, simulate
-from wakeful.cli.export import export_app
-from wakeful.cli.inspect import inspect
-from wakeful.cli.inspection import doctor, explain, steps, verify
-from wakeful.cli.library import add, backup, init, report, run, status
-from wakeful.cli.marks import marks_app
-from wakeful.cli.mirror import mirror
-from wakeful.cli.output import error_console
-from wakeful.cli.sheet import sheet_app
-from wakeful.cli.store import compress
 from wakeful.model.errors import WakefulError
-from wakeful.pipeline.machine import code_version
+
+_COMMANDS = {
+    "demo": "demonstration.demo",
+    "init": "library.init",
+    "add": "library.add",
+    "run": "library.run",
+    "status": "library.status",
+    "report": "library.report",
+    "backup": "library.backup",
+    "mirror": "mirror.mirror",
+    "inspect": "inspect.inspect",
+    "align": "alignment.align",
+    "steps": "inspection.steps",
+    "verify": "inspection.verify",
+    "explain": "inspection.explain",
+    "simulate": "demonstration.simulate",
+    "compress": "store.compress",
+    "doctor": "inspection.doctor",
+    "sheet": "sheet.sheet_app",
+    "export": "export.export_app",
+    "marks": "marks.marks_app",
+}
+"""Command -> module of this package, and the function or group in it. A command's module is
+loaded when it is asked for: loading all of them takes two seconds."""
+
+
+class Commands(TyperGroup):
+    """The commands, each loaded when it is asked for.
+
+    Contexts and commands are `Any`: versions of typer take their types from different packages.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 (typer's signature)
+        """Names of all commands."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command by its name; None where there is none."""
+        if cmd_name in _COMMANDS and cmd_name not in self.commands:
+            self.commands[cmd_name] = _load(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+def _load(name: str) -> Any:
+    module, attribute = _COMMANDS[name].rsplit(".", 1)
+    found = getattr(import_module(f"wakeful.cli.{module}"), attribute)
+    if not isinstance(found, typer.Typer):
+        function, found = (
+            found,
+            typer.Typer(
+                add_completion=False,
+                rich_markup_mode="markdown",
+                pretty_exceptions_enable=False,
+                context_settings={"help_option_names": ["-h", "--help"]},
+            ),
+        )
+        found.command(name)(function)
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
+
 
 app = typer.Typer(
     name="wakeful",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -46,32 +98,10 @@ def _options(
     ] = False,
 ) -> None:
     if version:
+        from wakeful.pipeline.machine import code_version
+
         typer.echo(f"wakeful {code_version()}")
         raise typer.Exit
-
-
-for command in (
-    demo,
-    init,
-    add,
-    run,
-    status,
-    report,
-    backup,
-    mirror,
-    inspect,
-    align,
-    steps,
-    verify,
-    explain,
-    simulate,
-    compress,
-    doctor,
-):
-    app.command()(command)
-app.add_typer(sheet_app, name="sheet")
-app.add_typer(export_app, name="export")
-app.add_typer(marks_app, name="marks")
 
 
 def main() -> None:
@@ -86,6 +116,8 @@ def main() -> None:
 
 def _say(text: str) -> None:
     """One line a person can act on, and the end."""
+    from wakeful.cli.output import error_console
+
     error_console.print(f"[bold red]wakeful:[/] {_escape(text)}", highlight=False, soft_wrap=True)
     sys.exit(1)
 

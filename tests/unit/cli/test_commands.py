@@ -174,3 +174,19 @@ def test_rows_go_out_to_csv_and_come_back(library, tmp_path):
         call("sheet", "import", str(bad), "-l", str(library))
     assert "2 bad lines" in str(caught.value)
     assert "recording" in call("sheet", "columns").output
+
+
+def test_only_the_module_of_the_command_is_loaded() -> None:
+    """`wakeful --version` takes a third of a second; all commands take two."""
+    code = (
+        "import sys; from wakeful.cli import main; sys.argv[1:] = ['--version']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = ('numba', 'sqlalchemy', 'scipy', 'wakeful.service')\n"
+        "print([module for module in heavy if module in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    unknown = runner.invoke(app, ["nonsense"])
+    assert unknown.exit_code == 2
+    assert "No such command" in unknown.output
