@@ -30,6 +30,8 @@ class Score:
     bouts_bias: float
     """Scored over labelled number of bouts, less 1."""
     n_epochs: int
+    n_per_state: dict[str, int]
+    """Labelled epochs of each state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,7 @@ def compute_score(
         minutes_bias=bias,
         bouts_bias=scored / labelled - 1 if labelled else float("nan"),
         n_epochs=n,
+        n_per_state={name: int(of_truth[i]) for i, name in enumerate(states)},
     )
 
 

@@ -20,8 +20,8 @@ model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from wakeful.sleep.feature_table import FeatureTable
 from wakeful.sleep.likeness import Likeness, compare
 from wakeful.sleep.semi_markov import SemiMarkov, decode
 from wakeful.sleep.smoothing_rules import smooth_by_rules
+from wakeful.sleep.trained_kinds import Kind
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -44,23 +45,6 @@ States = NDArray[np.int64]
 UNCLASSIFIED = -1
 NO_DATA = -2
 _FLOOR = 1e-6
-
-
-class Kind(StrEnum):
-    """Which scorer."""
-
-    TREES = "trees"
-    """Trees, each epoch alone."""
-    TREES_RULES = "trees+rules"
-    """Trees, then smoothing rules: what most labs run."""
-    TREES_CONTEXT = "trees+context"
-    """Trees that see neighbouring epochs."""
-    TREES_HMM = "trees+hmm"
-    """Trees and a plain hidden Markov model."""
-    DISCRIMINANT_HMM = "lda+hmm"
-    """Linear discriminant and a plain hidden Markov model."""
-    SEMI_MARKOV = "semi-markov"
-    """The whole of it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,6 +86,20 @@ class ScoredEpochs:
     """Why nothing was classified; "" where it was."""
     notes: tuple[str, ...]
     """What a reader must know."""
+
+    @classmethod
+    def join(cls, parts: Sequence[ScoredEpochs]) -> ScoredEpochs:
+        """One after the other, of the same scorer."""
+        return cls(
+            states=parts[0].states,
+            raw_state=np.concatenate([part.raw_state for part in parts]),
+            state=np.concatenate([part.state for part in parts]),
+            provisional=np.concatenate([part.provisional for part in parts]),
+            posterior=np.concatenate([part.posterior for part in parts]),
+            confidence=np.concatenate([part.confidence for part in parts]),
+            refusal="; ".join(dict.fromkeys(part.refusal for part in parts if part.refusal)),
+            notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        )
 
     @property
     def provisional_gap(self) -> float:

@@ -20,13 +20,13 @@ from wakeful.sleep.likeness import fit_likeness
 from wakeful.sleep.semi_markov import UNKNOWN, SemiMarkov, fit_semi_markov
 from wakeful.sleep.trained import (
     Emission,
-    Kind,
     TrainedScorer,
     columns_alone,
     columns_around,
     make_sources,
     smooth_states,
 )
+from wakeful.sleep.trained_kinds import Kind
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
