@@ -87,7 +87,12 @@ class TableFile:
 
 
 def read_feature_table(
-    path: Path, columns: Columns, *, epoch_s: float | None = None, default_epoch_s: float = 0.0
+    path: Path,
+    columns: Columns,
+    *,
+    epoch_s: float | None = None,
+    default_epoch_s: float = 0.0,
+    wanted: tuple[str, ...] = (),
 ) -> TableFile:
     """Read a table.
 
@@ -96,6 +101,7 @@ def read_feature_table(
     path : .csv, .tsv or .txt (commas, semicolons or tabs; also .gz), or .parquet
     epoch_s : length of an epoch; from the column of times where None
     default_epoch_s : taken, with a note, where neither says it; 0: an error
+    wanted : features to be read, those that are there; all that can be features where empty
 
     Raises
     ------
@@ -121,9 +127,11 @@ def read_feature_table(
     else:
         notes.append("no column of times: holes in the recording, if any, are not known")
     _check_subjects(subject, columns.subject, path)
+    if seconds is not None:
+        _check_order(seconds, subject, time_name, path)
     epoch = _find_epoch(seconds, subject, epoch_s, default_epoch_s, time_name, path, notes)
     starts = _find_starts(seconds, subject, epoch, time_name, path)
-    kept, values = _read_features(cells, columns, time_name, path, notes)
+    kept, values = _read_features(cells, columns, time_name, wanted, path, notes)
     table = FeatureTable.make(
         kept,
         values,
@@ -310,13 +318,16 @@ def _read_times(cells: Any, name: str, path: Path, *, strict: bool) -> NDArray[n
         seconds = np.asarray((found - pd.Timestamp(0, tz="UTC")).total_seconds(), np.float64)
     except (ValueError, TypeError, OverflowError):
         seconds = np.full(len(numbers), np.nan)
-    bad = np.flatnonzero(~np.isfinite(seconds))
-    if bad.size == 0:
+    if np.isfinite(seconds).all():
         return seconds
     if not strict:
         return None
+    bad = np.flatnonzero(~np.isfinite(numbers))
+    if bad.size > len(numbers) / 2:
+        bad = np.flatnonzero(pd.isna(pd.to_datetime(_texts(cells), utc=True, errors="coerce")))
+    bad = np.r_[bad, 0]
     raise BadTable(
-        f"{_texts(cells)[bad[0]]!r} is neither seconds nor a date and time",
+        f"{str(_texts(cells)[bad[0]])!r} is neither seconds nor a date and time",
         where=f"{path}, column {name}, row {bad[0] + 1}",
         remedy="write seconds (4.0) or 2026-03-02 13:02:11 in every row",
     )
@@ -383,6 +394,28 @@ def _find_epoch(
     return given
 
 
+def _check_order(
+    seconds: NDArray[np.float64], subject: NDArray[np.str_], name: str, path: Path
+) -> None:
+    _refuse_rows(
+        _steps(seconds, subject) <= 0,
+        "is not later than the row before: rows are not in order of time",
+        name,
+        path,
+    )
+
+
+def _refuse_rows(wrong: NDArray[np.bool_], what: str, name: str, path: Path) -> None:
+    rows = np.flatnonzero(wrong)
+    if rows.size:
+        more = f" ({rows.size - 1} more rows likewise)" if rows.size > 1 else ""
+        raise BadTable(
+            f"the row {what}{more}",
+            where=f"{path}, column {name}, row {rows[0] + 2}",
+            remedy="sort the rows by time and remove copies; several animals need --subject",
+        )
+
+
 def _find_starts(
     seconds: NDArray[np.float64] | None,
     subject: NDArray[np.str_],
@@ -395,26 +428,23 @@ def _find_starts(
     if seconds is None:
         return starts
     steps = _steps(seconds, subject)
-    wrong = np.flatnonzero(steps < (1 - _TOLERANCE) * epoch_s)
-    if wrong.size:
-        row = int(wrong[0])
-        what = (
-            "is not later than the row before: rows are not in order of time"
-            if steps[row] <= 0
-            else f"begins {steps[row]:g} s after the row before, within its epoch of {epoch_s:g} s"
-        )
-        more = f" ({wrong.size - 1} more rows likewise)" if wrong.size > 1 else ""
-        raise BadTable(
-            f"the row {what}{more}",
-            where=f"{path}, column {name}, row {row + 2}",
-            remedy="sort the rows by time and remove copies; several animals need --subject",
-        )
+    _refuse_rows(
+        steps < (1 - _TOLERANCE) * epoch_s,
+        f"begins within the epoch of {epoch_s:g} s before it",
+        name,
+        path,
+    )
     starts[1:] |= steps > (1 + _TOLERANCE) * epoch_s
     return starts
 
 
 def _read_features(
-    cells: dict[str, Any], columns: Columns, time_name: str, path: Path, notes: list[str]
+    cells: dict[str, Any],
+    columns: Columns,
+    time_name: str,
+    wanted: tuple[str, ...],
+    path: Path,
+    notes: list[str],
 ) -> tuple[list[str], NDArray[np.float64]]:
     taken = {name for _, name in columns.named()} | {time_name}
     kept: list[str] = []
@@ -423,14 +453,19 @@ def _read_features(
     broken: list[str] = []
     n_infinite = 0
     for name, column in cells.items():
-        if name in taken:
+        if name in taken or (wanted and name not in wanted):
             continue
         numbers, odd = _to_numbers(column)
         finite = np.isfinite(numbers)
-        if odd and finite.sum() < len(numbers) / 2:
+        if odd and finite.sum() < len(numbers) / 2 and name not in wanted:
             aside.setdefault("text", []).append(name)
         elif odd:
             broken.append(f"column {name}, row {odd[0] + 1}: {column[odd[0]]!r} is not a number")
+        elif name in wanted:
+            # Also what would teach nothing: an hour of one state may hold one value of a feature.
+            n_infinite += int(np.isinf(numbers).sum())
+            kept.append(name)
+            values.append(np.where(finite, numbers, np.nan))
         elif not finite.any():
             aside.setdefault("no number", []).append(name)
         elif _is_counter(numbers):
@@ -450,6 +485,12 @@ def _read_features(
     notes += [f"left aside ({why}): {', '.join(names)}" for why, names in aside.items()]
     if n_infinite:
         notes.append(f"{n_infinite} infinite numbers are taken for missing")
+    if not kept and wanted:
+        raise BadTable(
+            f"none of the features that the model was trained on is there: {', '.join(wanted[:8])}",
+            where=str(path),
+            remedy="rename the columns, or train a model on this table",
+        )
     if not kept:
         raise BadTable(
             "no column holds numbers that change: there is no feature",

@@ -222,7 +222,11 @@ def score_table(
     """
     model = read_scorer(model_folder)
     file = read_feature_table(
-        path, columns, epoch_s=options.epoch_s, default_epoch_s=model.scorer.epoch_s
+        path,
+        columns,
+        epoch_s=options.epoch_s,
+        default_epoch_s=model.scorer.epoch_s,
+        wanted=model.scorer.features,
     )
     table = file.table
     parts: list[ScoredEpochs] = []

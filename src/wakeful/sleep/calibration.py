@@ -13,6 +13,7 @@ from wakeful.model.errors import BadParameters
 Values = NDArray[np.float64]
 
 _FLOOR = 1e-7
+_MAX_STEPS = 50
 _PRIOR_SD = 1.0
 """Of weights and offsets: a thousand epochs of labels outweigh it, ten do not."""
 
@@ -48,7 +49,7 @@ class LogPool:
                 where="calibration",
                 remedy="give the sources that the pool was fitted to",
             )
-        return _softmax(_mix(self.weights, _logs(sources)) + self.offset)
+        return _softmax(np.tensordot(self.weights, np.stack(_logs(sources)), 1) + self.offset)
 
 
 def keep_as_is(n_sources: int, n_states: int) -> LogPool:
@@ -69,33 +70,70 @@ def fit_pool(sources: Sequence[Values], state: NDArray[np.integer]) -> LogPool:
     BadParameters
         There are no epochs.
     """
-    from scipy.optimize import minimize
-
-    n_epochs, n_states = sources[0].shape
-    if n_epochs == 0:
+    if len(sources[0]) == 0:
         raise BadParameters(
             "no labelled epoch to calibrate with",
             where="calibration",
             remedy="label some epochs",
         )
-    logs = _logs(sources)
-    n_sources = len(logs)
+    kept = list(range(len(sources)))
+    weights = np.zeros(len(sources))
+    while True:
+        found = _climb(np.stack(_logs([sources[i] for i in kept])), np.asarray(state))
+        # A weight below 0 would take a source's word for the opposite.
+        if len(kept) == 1 or (found.weights >= 0).all():
+            weights[kept] = np.maximum(found.weights, 0.0)
+            return LogPool(weights=weights, offset=found.offset)
+        kept = [i for i, weight in zip(kept, found.weights, strict=True) if weight >= 0] or kept[:1]
+
+
+def _climb(logs: Values, state: NDArray[np.integer]) -> LogPool:
+    """Newton's method on a convex cost; a few steps.
+
+    Parameters
+    ----------
+    logs : (n_sources, n_epochs, n_states)
+    """
+    n_sources, n_epochs, n_states = logs.shape
+    start = np.r_[np.full(n_sources, 1 / n_sources), np.zeros(n_states)]
+    theta = start.copy()
     rows = np.arange(n_epochs)
     truth = np.eye(n_states)[state]
-    start = np.r_[np.full(n_sources, 1 / n_sources), np.zeros(n_states)]
 
-    def cost(theta: Values) -> tuple[float, Values]:
-        p = _softmax(_mix(theta[:n_sources], logs) + theta[n_sources:])
-        loss = -np.log(np.maximum(p[rows, state], 1e-300)).sum()
+    def predict(at: Values) -> tuple[Values, float]:
+        p = _softmax(np.tensordot(at[:n_sources], logs, 1) + at[n_sources:])
+        loss = -float(np.log(np.maximum(p[rows, state], 1e-300)).sum())
+        return p, loss + 0.5 * float(np.sum((at - start) ** 2)) / _PRIOR_SD**2
+
+    p, cost = predict(theta)
+    for _ in range(_MAX_STEPS):
+        away = logs - np.sum(logs * p, axis=2, keepdims=True)
+        weighted = away * p
         wrong = p - truth
-        gradient = np.r_[[np.sum(wrong * log) for log in logs], wrong.sum(axis=0)]
-        away = theta - start
-        return loss + 0.5 * np.sum(away**2) / _PRIOR_SD**2, gradient + away / _PRIOR_SD**2
-
-    # A weight below 0 would take a source's word for the opposite.
-    bounds = [(0.0, None)] * n_sources + [(None, None)] * n_states
-    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    return LogPool(weights=np.asarray(found.x[:n_sources]), offset=np.asarray(found.x[n_sources:]))
+        gradient = np.r_[np.sum(logs * wrong, axis=(1, 2)), wrong.sum(axis=0)]
+        gradient += (theta - start) / _PRIOR_SD**2
+        across = weighted.sum(axis=1)
+        curvature = np.block(
+            [
+                [np.tensordot(weighted, away, ([1, 2], [1, 2])), across],
+                [across.T, np.diag(p.sum(axis=0)) - p.T @ p],
+            ]
+        )
+        curvature[np.diag_indices_from(curvature)] += 1 / _PRIOR_SD**2
+        move = np.linalg.solve(curvature, gradient)
+        size = 1.0
+        while size > 1e-6:
+            p_new, cost_new = predict(theta - size * move)
+            if cost_new <= cost:
+                break
+            size /= 2
+        else:
+            break
+        gained = cost - cost_new
+        theta, p, cost = theta - size * move, p_new, cost_new
+        if gained < 1e-9 * max(1.0, cost):
+            break
+    return LogPool(weights=theta[:n_sources], offset=theta[n_sources:])
 
 
 def compute_calibration_error(
@@ -126,13 +164,6 @@ def compute_calibration_error(
 
 def _logs(sources: Sequence[Values]) -> list[Values]:
     return [np.log(np.maximum(source, _FLOOR)) for source in sources]
-
-
-def _mix(weights: Values, logs: Sequence[Values]) -> Values:
-    total = np.zeros_like(logs[0])
-    for weight, log in zip(weights, logs, strict=True):
-        total = total + weight * log
-    return total
 
 
 def _softmax(logit: Values) -> Values:

@@ -11,7 +11,7 @@ from wakeful.model.errors import BadParameters
 
 Values = NDArray[np.float64]
 
-_SHRINKAGE = 0.02
+_SHRINKAGE = 1e-4
 """Of the covariance towards its diagonal: features that nearly copy each other stay harmless."""
 
 
