@@ -31,6 +31,8 @@ _COMMANDS = {
     "sheet": "sheet.sheet_app",
     "export": "export.export_app",
     "marks": "marks.marks_app",
+    "train": "scoring.train_app",
+    "score": "scoring.score_app",
 }
 """Command -> module of this package, and the function or group in it. A command's module is
 loaded when it is asked for: loading all of them takes two seconds."""
@@ -56,18 +58,17 @@ class Commands(TyperGroup):
 def _load(name: str) -> Any:
     module, attribute = _COMMANDS[name].rsplit(".", 1)
     found = getattr(import_module(f"wakeful.cli.{module}"), attribute)
-    if not isinstance(found, typer.Typer):
-        function, found = (
-            found,
-            typer.Typer(
-                add_completion=False,
-                rich_markup_mode="markdown",
-                pretty_exceptions_enable=False,
-                context_settings={"help_option_names": ["-h", "--help"]},
-            ),
+    if isinstance(found, typer.Typer):
+        command: Any = typer.main.get_group(found)
+    else:
+        single = typer.Typer(
+            add_completion=False,
+            rich_markup_mode="markdown",
+            pretty_exceptions_enable=False,
+            context_settings={"help_option_names": ["-h", "--help"]},
         )
-        found.command(name)(function)
-    command = typer.main.get_command(found)
+        single.command(name)(found)
+        command = typer.main.get_command(single)
     command.name = name
     return command
 

@@ -104,3 +104,11 @@ class UnknownResult(WakefulError):
 
 class StepFailed(WakefulError):
     """A step ended in an error; the message says which, and where."""
+
+
+class BadTable(WakefulError):
+    """A table of features can't be used as it is."""
+
+
+class BadModel(WakefulError):
+    """A trained model can't be read, or is not what it says it is."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from wakeful.model.epochs import BandPower, MuscleTone, State
+from wakeful.sleep.feature_table import FeatureTable, Labels
 
 EPOCH_S = 4.0
 
@@ -94,3 +95,39 @@ def day() -> Table:
 def make():
     """`make_table`, for a test's own states."""
     return make_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """A table of features with planted states, numbered as in `names`."""
+
+    table: FeatureTable
+    labels: Labels
+
+
+STATE_NAMES = ("awake", "NREM", "REM")
+
+
+def make_labelled(n_epochs: int, seed: int, subject: str = "M1", gain: float = 1.0) -> Labelled:
+    """Delta, theta and EMG of a made-up animal, and two columns that say nothing."""
+    rng = np.random.default_rng([seed, 2])
+    states = make_states(n_epochs, rng)
+    levels = np.array([_LEVELS[State(int(s))] for s in states]).reshape(n_epochs, 3)
+    values = np.exp(levels + rng.standard_normal((n_epochs, 3)) * _SPREAD) * gain
+    noise = rng.standard_normal((n_epochs, 2))
+    number = {int(State.AWAKE): 0, int(State.NREM): 1, int(State.REM): 2}
+    return Labelled(
+        table=FeatureTable.make(
+            ("delta", "theta", "emg", "noise", "more noise"),
+            np.concatenate([values, noise], axis=1),
+            epoch_s=EPOCH_S,
+            subject=subject,
+        ),
+        labels=Labels(states=STATE_NAMES, state=np.array([number[int(s)] for s in states])),
+    )
+
+
+@pytest.fixture(scope="session")
+def labelled():
+    """`make_labelled`, for a test's own animals."""
+    return make_labelled

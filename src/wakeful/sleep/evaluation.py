@@ -1,0 +1,103 @@
+"""How good a scorer is on epochs that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wakeful.sleep.calibration import compute_calibration_error
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Agreement with people, over labelled epochs."""
+
+    kappa: float
+    """Cohen's kappa."""
+    accuracy: float
+    f1: dict[str, float]
+    """Of each state; NaN where neither side has it."""
+    ece: float
+    """Expected calibration error."""
+    minutes_bias: dict[str, float]
+    """Scored over labelled time in each state, less 1; NaN where the labels have none."""
+    bouts_bias: float
+    """Scored over labelled number of bouts, less 1."""
+    n_epochs: int
+    n_per_state: dict[str, int]
+    """Labelled epochs of each state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Cross-validation: of all parts together, and of each."""
+
+    overall: Score
+    parts: tuple[Score, ...]
+    """Each held out once: an animal (or more), or blocks of time."""
+    held_out: str
+    """What each part is."""
+
+    @property
+    def kappa_range(self) -> tuple[float, float]:
+        """Least and greatest kappa of the parts; NaN where no part has one."""
+        kappas = [part.kappa for part in self.parts if np.isfinite(part.kappa)]
+        return (min(kappas), max(kappas)) if kappas else (float("nan"), float("nan"))
+
+
+def compute_score(
+    truth: NDArray[np.integer],
+    state: NDArray[np.integer],
+    posterior: Values,
+    breaks: Mask,
+    states: Sequence[str],
+) -> Score:
+    """Compare states with labels.
+
+    Parameters
+    ----------
+    truth : (n_epochs,) numbers of states; below 0 where unlabelled
+    state : (n_epochs,) numbers of states; below 0 (unclassified) counts as an error
+    posterior : (n_epochs, n_states)
+    breaks : (n_epochs,) True where a stretch begins; a bout ends there on both sides
+    """
+    known = truth >= 0
+    n_states = len(states)
+    t, s = truth[known], state[known]
+    n = len(t)
+    confusion = np.zeros((n_states, n_states + 1), np.int64)
+    np.add.at(confusion, (t, np.where(s >= 0, s, n_states)), 1)
+    right = np.diag(confusion[:, :n_states])
+    of_truth, of_scored = confusion.sum(axis=1), confusion[:, :n_states].sum(axis=0)
+    accuracy = right.sum() / n if n else float("nan")
+    chance = float(of_truth @ of_scored) / n**2 if n else float("nan")
+    kappa = (accuracy - chance) / (1 - chance) if n and chance < 1 else float("nan")
+    f1, bias = {}, {}
+    for i, name in enumerate(states):
+        total = of_truth[i] + of_scored[i]
+        f1[name] = float(2 * right[i] / total) if total else float("nan")
+        bias[name] = float(of_scored[i] / of_truth[i] - 1) if of_truth[i] else float("nan")
+    labelled, scored = count_bouts(truth, known, breaks), count_bouts(state, known, breaks)
+    return Score(
+        kappa=float(kappa),
+        accuracy=float(accuracy),
+        f1=f1,
+        ece=compute_calibration_error(posterior[known], t),
+        minutes_bias=bias,
+        bouts_bias=scored / labelled - 1 if labelled else float("nan"),
+        n_epochs=n,
+        n_per_state={name: int(of_truth[i]) for i, name in enumerate(states)},
+    )
+
+
+def count_bouts(state: NDArray[np.integer], known: Mask, breaks: Mask) -> int:
+    """Runs of one state within stretches of labelled epochs."""
+    edge = known.copy()
+    edge[1:] &= (state[1:] != state[:-1]) | breaks[1:] | ~known[:-1]
+    return int(edge.sum())
