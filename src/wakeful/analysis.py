@@ -19,7 +19,15 @@ from wakeful.config import open_library as open_config
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger
 from wakeful.model.arrays import ArraySource, Lfp, MemorySink, MemorySource
-from wakeful.model.epochs import BandPower, Hypnogram, LfpEmg, MuscleTone, Rows, Spectrogram
+from wakeful.model.epochs import (
+    BandPower,
+    Hypnogram,
+    LfpEmg,
+    MuscleTone,
+    Rows,
+    SleepFeatures,
+    Spectrogram,
+)
 from wakeful.model.errors import BadParameters, UnknownResult
 from wakeful.model.quality import ChannelQuality, Mark
 from wakeful.model.subject import Channel, Session, Subject
@@ -189,6 +197,34 @@ def compute_muscle_tone(
         "channel_quality": quality,
     }
     result: MuscleTone = _run("muscle", values, params).muscle
+    return result
+
+
+def compute_sleep_features(
+    lfp: Lfp,
+    muscle: MuscleTone | None = None,
+    *,
+    epoch_s: float = 4.0,
+    mains_hz: float = 50.0,
+    quality: ChannelQuality | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> SleepFeatures:
+    """Some hundred numbers per epoch: powers, shape, pairs of regions, muscle, neighbours in time.
+
+    Parameters
+    ----------
+    muscle : from `compute_muscle_tone`; NaN in its columns where None
+    quality : from `compute_channel_quality`: bad channels are left out; None uses all
+    params : of the step `sleep_features`
+    """
+    values = {
+        "lfp": lfp,
+        "muscle": muscle,
+        "block": _whole_epochs(lfp.spans, epoch_s),
+        "session": _session(lfp.spans, epoch_s, mains_hz),
+        "channel_quality": quality,
+    }
+    result: SleepFeatures = _run("sleep_features", values, params).sleep_features
     return result
 
 
