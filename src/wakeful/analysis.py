@@ -369,6 +369,31 @@ class SessionResults:
         target = Path(path).expanduser().resolve()
         return write_zarr(self._gather(so_far), target, overwrite=overwrite)
 
+    def export_features(
+        self, path: Path | str, *, overwrite: bool = False, so_far: bool = False
+    ) -> Path:
+        """Write the features for sleep scoring as a table; see `wakeful export features`.
+
+        Parameters
+        ----------
+        path : the file, ending in .csv or .parquet
+        overwrite : replace what is there
+        so_far : take the hours that are there, though some are missing
+
+        Raises
+        ------
+        UnknownResult
+            The row does not ask for features, or hours are missing.
+        BadParameters
+            It can't be written there.
+        """
+        from wakeful.publish.feature_table import write_feature_table
+        from wakeful.service.sharing import gather_features
+
+        parts = gather_features(self._store, load_catalog(), self._found, so_far=so_far)
+        target = Path(path).expanduser().resolve()
+        return write_feature_table(parts, target, overwrite=overwrite)
+
     def _gather(self, so_far: bool) -> SessionContents:
         from wakeful.service.sharing import gather
 
