@@ -28,7 +28,9 @@ from wakeful.sleep.neighbours import fill_neighbours, find_stretches
 Floats = NDArray[np.float32]
 
 _AT_A_TIME = 400_000
-"""Tapered samples transformed at a time by a thread."""
+"""Tapered samples transformed at a time by a thread: they stay in the caches."""
+_PER_TASK = 8
+"""So many times that are a task: what follows the transforms is cheaper for many epochs."""
 _HIGHEST_HZ = POWER_BANDS[-1].high_hz
 
 
@@ -208,18 +210,46 @@ class _Design:
         self.n_features = n_regions * self._per_region + len(pairs_of(n_regions)) * len(PAIRS)
 
     def epochs_at_a_time(self, batch: EpochBatch) -> int:
-        """How many epochs a thread takes at once."""
-        return max(1, _AT_A_TIME // (len(self._layout.rows) * self._n_tapers * batch.n_fft))
+        """How many epochs are a thread's task."""
+        return _PER_TASK * self._at_once(batch.n_fft)
+
+    def _at_once(self, n_fft: int) -> int:
+        return max(1, _AT_A_TIME // (len(self._layout.rows) * self._n_tapers * n_fft))
 
     def compute(
         self, samples_uv: Floats, bad: NDArray[np.bool_], rate_hz: float, n_fft: int
     ) -> Floats:
         """(n_epochs, n_features) of (n_channels, n_epochs, n_samples)."""
+        n_epochs, n_regions = samples_uv.shape[1], len(self._layout.regions)
+        psd = np.empty((n_epochs, n_regions, len(self._frequency_hz)), np.float32)
+        shapes = np.empty((n_epochs, n_regions, len(SHAPE)), np.float32)
+        pairs = np.empty((n_epochs, len(pairs_of(n_regions)), len(PAIRS)), np.float32)
+        step = self._at_once(n_fft)
+        for start in range(0, n_epochs, step):
+            part = slice(start, min(n_epochs, start + step))
+            pairs[part] = self._transform(
+                samples_uv[:, part], bad[part], rate_hz, n_fft, psd[part], shapes[part]
+            )
+        spectrum = compute_spectrum(psd, self._frequency_hz, self._region_trusted_hz)
+        of_regions = np.concatenate([spectrum, shapes], axis=-1)
+        return np.concatenate(
+            [of_regions.reshape(n_epochs, -1), pairs.reshape(n_epochs, -1)], axis=1
+        )
+
+    def _transform(
+        self,
+        samples_uv: Floats,
+        bad: NDArray[np.bool_],
+        rate_hz: float,
+        n_fft: int,
+        psd: Floats,
+        shapes: Floats,
+    ) -> Floats:
+        """Fill densities and shapes of regions; returns the features of pairs."""
         from scipy import fft
 
         layout = self._layout
         n_channels, n_epochs, n = samples_uv.shape
-        n_regions = len(layout.regions)
         # The epoch's nominal length: a clock's fitted rate must not cost a taper.
         tapers = design_multitaper(
             n, n / self._epoch_s, self._half_bandwidth_hz, self._n_tapers
@@ -230,13 +260,10 @@ class _Design:
         shape = shape.reshape(n_epochs, n_channels, len(SHAPE))
         spectra = fft.rfft(tapered, axis=-1).reshape(n_epochs, n_channels, len(tapers), -1)
         good = ~bad & np.isfinite(shape[..., 0])
-        psd = np.empty((n_epochs, n_regions, len(self._frequency_hz)), np.float32)
-        shapes = np.empty((n_epochs, n_regions, len(SHAPE)), np.float32)
         scale = np.float32(2 / (rate_hz * len(tapers)))
         _median_psd(spectra, good, self._cut_off, layout.bounds, scale, psd)
         _median_shape(shape, good, layout.bounds, shapes)
-        spectrum = compute_spectrum(psd, self._frequency_hz, self._region_trusted_hz)
-        pairs = compute_pairs(
+        return compute_pairs(
             epochs,
             spectra,
             good,
@@ -244,10 +271,6 @@ class _Design:
             layout.trusted_from_hz,
             1 / self._epoch_s,
             self._usable_hz,
-        )
-        of_regions = np.concatenate([spectrum, shapes], axis=-1)
-        return np.concatenate(
-            [of_regions.reshape(n_epochs, -1), pairs.reshape(n_epochs, -1)], axis=1
         )
 
 
@@ -267,6 +290,7 @@ def _median_psd(
     for r in range(bounds.size - 1):
         most = max(most, bounds[r + 1] - bounds[r])
     power = np.empty((most, n_bins), np.float32)
+    ordered = np.empty(most, np.float32)
     for e in range(out.shape[0]):
         for r in range(bounds.size - 1):
             first, stop = bounds[r], bounds[r + 1]
@@ -284,8 +308,11 @@ def _median_psd(
                     row[i] *= scale
                     if not good[e, c] or cut_off[c, i]:
                         row[i] = np.float32(np.nan)
+            if stop - first == 1:
+                out[e, r] = power[0]
+                continue
             for i in range(n_bins):
-                out[e, r, i] = _median(power[: stop - first, i])
+                out[e, r, i] = _median(power[: stop - first, i], ordered)
 
 
 @njit(nogil=True, cache=True)
@@ -293,6 +320,7 @@ def _median_shape(
     shape: Floats, good: NDArray[np.bool_], bounds: NDArray[np.int64], out: Floats
 ) -> None:
     """Each feature of each region: the median over its good channels."""
+    ordered = np.empty(shape.shape[1], np.float32)
     for e in range(out.shape[0]):
         for r in range(bounds.size - 1):
             first, stop = bounds[r], bounds[r + 1]
@@ -301,13 +329,12 @@ def _median_shape(
                 for c in range(first, stop):
                     if not good[e, c]:
                         values[c - first] = np.float32(np.nan)
-                out[e, r, f] = _median(values)
+                out[e, r, f] = _median(values, ordered)
 
 
 @njit(nogil=True, cache=True)
-def _median(values: Floats) -> np.float32:
-    """Median, NaN left out; NaN where nothing is left."""
-    ordered = np.empty(values.size, np.float32)
+def _median(values: Floats, ordered: Floats) -> np.float32:
+    """Median, NaN left out; NaN where nothing is left. `ordered` is room to sort in."""
     n = 0
     for i in range(values.size):
         value = values[i]
