@@ -91,11 +91,44 @@ def statuses_table() -> str:
     return "\n".join([*lines, *(f"| {status} | {_cell(status.help)} |" for status in Status)])
 
 
+def features_table() -> str:
+    """Every feature for sleep scoring, group by group."""
+    from wakeful.sleep.feature_list import GROUPS, TITLES, describe_features
+
+    described = describe_features()
+    lines: list[str] = []
+    for group in GROUPS:
+        lines += [f"## {TITLES[group]}", "", "| feature | unit | formula | source |"]
+        lines.append("|---|---|---|---|")
+        lines += [
+            f"| `{f.name}` | {f.unit} | {_cell(f.formula)} | {_cell(f.source)} |"
+            for of, f in described
+            if of == group
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def features_count() -> str:
+    """How many columns so many regions give."""
+    from wakeful.sleep.feature_list import GROUPS, TITLES, list_columns
+
+    lines = ["| regions | " + " | ".join(TITLES[g] for g in GROUPS) + " | together |"]
+    lines.append("|---|" + "---|" * (len(GROUPS) + 1))
+    for n_regions in (1, 2, 4, 8):
+        columns = list_columns(tuple(str(i) for i in range(n_regions)))
+        counts = [sum(c.group == group for c in columns) for group in GROUPS]
+        lines.append(f"| {n_regions} | {' | '.join(map(str, counts))} | {len(columns)} |")
+    return "\n".join(lines)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "sections of wakeful.toml": configuration_sections,
     "columns filled in by people": lambda: columns_table("person"),
     "columns filled in by Wakeful": lambda: columns_table("wakeful"),
     "statuses": statuses_table,
+    "sleep features": features_table,
+    "number of sleep features": features_count,
 }
 
 

@@ -19,7 +19,15 @@ from wakeful.config import open_library as open_config
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger
 from wakeful.model.arrays import ArraySource, Lfp, MemorySink, MemorySource
-from wakeful.model.epochs import BandPower, Hypnogram, LfpEmg, MuscleTone, Rows, Spectrogram
+from wakeful.model.epochs import (
+    BandPower,
+    Hypnogram,
+    LfpEmg,
+    MuscleTone,
+    Rows,
+    SleepFeatures,
+    Spectrogram,
+)
 from wakeful.model.errors import BadParameters, UnknownResult
 from wakeful.model.quality import ChannelQuality, Mark
 from wakeful.model.subject import Channel, Session, Subject
@@ -192,6 +200,34 @@ def compute_muscle_tone(
     return result
 
 
+def compute_sleep_features(
+    lfp: Lfp,
+    muscle: MuscleTone | None = None,
+    *,
+    epoch_s: float = 4.0,
+    mains_hz: float = 50.0,
+    quality: ChannelQuality | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> SleepFeatures:
+    """Some hundred numbers per epoch: powers, shape, pairs of regions, muscle, neighbours in time.
+
+    Parameters
+    ----------
+    muscle : from `compute_muscle_tone`; NaN in its columns where None
+    quality : from `compute_channel_quality`: bad channels are left out; None uses all
+    params : of the step `sleep_features`
+    """
+    values = {
+        "lfp": lfp,
+        "muscle": muscle,
+        "block": _whole_epochs(lfp.spans, epoch_s),
+        "session": _session(lfp.spans, epoch_s, mains_hz),
+        "channel_quality": quality,
+    }
+    result: SleepFeatures = _run("sleep_features", values, params).sleep_features
+    return result
+
+
 def score_sleep(
     band_power: BandPower,
     muscle: MuscleTone | None = None,
@@ -332,6 +368,31 @@ class SessionResults:
 
         target = Path(path).expanduser().resolve()
         return write_zarr(self._gather(so_far), target, overwrite=overwrite)
+
+    def export_features(
+        self, path: Path | str, *, overwrite: bool = False, so_far: bool = False
+    ) -> Path:
+        """Write the features for sleep scoring as a table; see `wakeful export features`.
+
+        Parameters
+        ----------
+        path : the file, ending in .csv or .parquet
+        overwrite : replace what is there
+        so_far : take the hours that are there, though some are missing
+
+        Raises
+        ------
+        UnknownResult
+            The row does not ask for features, or hours are missing.
+        BadParameters
+            It can't be written there.
+        """
+        from wakeful.publish.feature_table import write_feature_table
+        from wakeful.service.sharing import gather_features
+
+        parts = gather_features(self._store, load_catalog(), self._found, so_far=so_far)
+        target = Path(path).expanduser().resolve()
+        return write_feature_table(parts, target, overwrite=overwrite)
 
     def _gather(self, so_far: bool) -> SessionContents:
         from wakeful.service.sharing import gather

@@ -140,6 +140,26 @@ def test_every_step_and_parameter_is_in_the_reference(pages: dict[str, str]) -> 
             assert f"`{field}`" in section
 
 
+def test_every_feature_is_in_the_reference(pages: dict[str, str]) -> None:
+    """Whatever column a table of features can have is in the generated table, whole."""
+    from wakeful.sleep.feature_list import describe_features, list_columns
+
+    page = pages["reference/sleep-features.md"]
+    rows = {
+        cells[0].strip("`"): cells[1:]
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for cells in [re.split(r" \| ", line.strip("| ").replace("|  |", "| - |"))]
+    }
+    described = {feature.name: feature for _, feature in describe_features()}
+    assert rows.keys() == described.keys()
+    for column in list_columns(("CA1", "PFC", "thalamus")):
+        unit, formula, source = rows[column.feature]
+        assert unit.strip("-") == column.unit
+        assert formula.replace("\\|", "|") == described[column.feature].formula
+        assert source == described[column.feature].source
+
+
 def test_every_section_of_the_configuration_is_in_the_reference(pages: dict[str, str]) -> None:
     from wakeful.config import Config
 

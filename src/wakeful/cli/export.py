@@ -1,4 +1,4 @@
-"""Commands that hand a session on: export nwb, export zarr."""
+"""Commands that hand a session on: export nwb, export zarr, export features."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from wakeful.publish.folder import session_folder
 from wakeful.service.lookup import find_session
 
 if TYPE_CHECKING:
+    from wakeful.config import Library
     from wakeful.publish.contents import Progress as Told
     from wakeful.publish.contents import SessionContents
+    from wakeful.service.lookup import Found
 
 export_app = typer.Typer(
     no_args_is_help=True,
@@ -35,7 +37,10 @@ SessionArgument = Annotated[
 OutOption = Annotated[
     Path | None,
     typer.Option(
-        help="What to write. Default: in the session's published folder.", show_default=False
+        "--out",
+        "-o",
+        help="What to write. Default: in the session's published folder.",
+        show_default=False,
     ),
 ]
 OverwriteOption = Annotated[
@@ -118,6 +123,41 @@ def zarr(
     _say(path)
 
 
+@export_app.command()
+def features(
+    session: SessionArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="What to write, ending in .csv or .parquet. Default: features.csv in the "
+            "session's published folder.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    so_far: SoFarOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """Features for sleep scoring as one table, a row an epoch, to train a scorer with.
+
+    The first column is start_s, seconds from the session's start; the others are numbers, empty
+    where there is none.
+    """
+    from wakeful.publish.feature_table import write_feature_table
+    from wakeful.service.sharing import gather_features
+
+    with library_open(library, getpass.getuser()) as (opened, _, sheet):
+        catalog = load_catalog()
+        found = find_session(opened, sheet, catalog, session)
+        parts = gather_features(Store(opened.results), catalog, found, so_far=so_far)
+        path = _target(opened, found, out, "features.csv")
+    with _bar("writing features") as told:
+        write_feature_table(parts, path, overwrite=overwrite, progress=told)
+    _say(path)
+
+
 def _gather(
     session: str, out: Path | None, suffix: str, so_far: bool, library: Path | None
 ) -> tuple[SessionContents, Path]:
@@ -128,12 +168,17 @@ def _gather(
         catalog = load_catalog()
         found = find_session(opened, sheet, catalog, session)
         contents = gather(opened, Store(opened.results), catalog, found, so_far=so_far)
-        if out is None:
-            subject = found.plan.session.subject.identifier
-            folder = session_folder(opened.published, subject, found.name)
-            folder.mkdir(parents=True, exist_ok=True)
-            out = folder / f"session{suffix}"
-    return contents, out.expanduser().resolve()
+        return contents, _target(opened, found, out, f"session{suffix}")
+
+
+def _target(library: Library, found: Found, out: Path | None, name: str) -> Path:
+    """What to write: as asked for, or under a name in the session's published folder."""
+    if out is None:
+        subject = found.plan.session.subject.identifier
+        folder = session_folder(library.published, subject, found.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        out = folder / name
+    return out.expanduser().resolve()
 
 
 @contextmanager

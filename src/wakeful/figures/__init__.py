@@ -9,6 +9,7 @@ from wakeful.figures.day import (
     draw_muscle,
     draw_spectrogram,
 )
+from wakeful.figures.features import draw_sleep_features
 from wakeful.figures.quality import FAULT_COLOURS, draw_channel_quality
 from wakeful.figures.render import FORMATS, Format, read_key, render, stamp
 from wakeful.figures.spectra import draw_state_spectra
@@ -26,6 +27,7 @@ __all__ = [
     "draw_day",
     "draw_hypnogram",
     "draw_muscle",
+    "draw_sleep_features",
     "draw_spectrogram",
     "draw_state_spectra",
     "read_key",

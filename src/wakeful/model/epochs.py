@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeful.model.errors import BadParameters
 from wakeful.model.time import Interval
 
 if TYPE_CHECKING:
@@ -264,6 +265,58 @@ class MuscleTone(Rows):
         from wakeful.model.sharing import muscle_to_xarray
 
         return muscle_to_xarray(self, start_utc)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SleepFeatures(Rows):
+    """What a scorer looks at: some hundred numbers per epoch, named, in one matrix."""
+
+    values: Floats = field(metadata=PER_ROW)
+    """(n_epochs, n_features); NaN where missing, and throughout where an epoch touches a gap."""
+    names: tuple[str, ...]
+    """Of each column: "CA1.log_power_delta", "CA1~PFC.coherence_theta", "lfp_emg.mean_60s"."""
+    units: tuple[str, ...]
+    """Of each column."""
+    groups: tuple[str, ...]
+    """Of each column: spectrum, shape, pairs, muscle or neighbours."""
+    regions: tuple[str, ...]
+    channels: tuple[tuple[str, ...], ...]
+    """The channels of each region."""
+    epoch_s: float
+    refused: tuple[str, ...] = ()
+    """What is NaN throughout because of hardware filters, and why."""
+
+    def column(self, name: str) -> Floats:
+        """One feature, (n_epochs,).
+
+        Raises
+        ------
+        BadParameters
+            There is none of this name.
+        """
+        if name not in self.names:
+            raise BadParameters(
+                f"there is no feature {name!r}",
+                where="SleepFeatures",
+                remedy="use one of its `names`",
+            )
+        return self.values[:, self.names.index(name)]
+
+    def to_xarray(self, *, start_utc: datetime | None = None) -> xarray.DataArray:
+        """As an xarray DataArray (start_s, feature), with each feature's unit and group.
+
+        Parameters
+        ----------
+        start_utc : the session's start; gives a second coordinate, time_utc
+
+        Raises
+        ------
+        Unavailable
+            xarray is not installed.
+        """
+        from wakeful.model.sharing import sleep_features_to_xarray
+
+        return sleep_features_to_xarray(self, start_utc)
 
 
 class State(IntEnum):

@@ -21,6 +21,7 @@ from wakeful.model.epochs import (
     LfpEmg,
     MuscleTone,
     Rows,
+    SleepFeatures,
     Spectrogram,
     State,
     Times,
@@ -301,6 +302,30 @@ def lfp_emg_to_xarray(lfp_emg: LfpEmg, start_utc: datetime | None) -> xarray.Dat
             "bin_s": lfp_emg.bin_s,
             "channels": ", ".join(lfp_emg.channels),
             "unavailable": lfp_emg.unavailable,
+        },
+    )
+    return array
+
+
+def sleep_features_to_xarray(
+    features: SleepFeatures, start_utc: datetime | None
+) -> xarray.DataArray:
+    """See `SleepFeatures.to_xarray`."""
+    xr = _optional("xarray")
+    array: xarray.DataArray = xr.DataArray(
+        features.values,
+        dims=("start_s", "feature"),
+        coords={
+            **_times(features.start_s, start_utc, "start_s"),
+            "feature": list(features.names),
+            "unit": ("feature", list(features.units)),
+            "group": ("feature", list(features.groups)),
+        },
+        name="sleep_features",
+        attrs={
+            "long_name": "features for sleep scoring",
+            "epoch_s": features.epoch_s,
+            "refused": list(features.refused),
         },
     )
     return array

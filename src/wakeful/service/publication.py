@@ -56,6 +56,7 @@ _FIGURE_ORDER = (
     "spectrogram",
     "band_power",
     "muscle",
+    "sleep_features",
     "state_spectra",
 )
 

@@ -12,7 +12,15 @@ from wakeful.config import Library
 from wakeful.io.codec import from_plain
 from wakeful.io.store import Store
 from wakeful.model.arrays import Lfp
-from wakeful.model.epochs import BandPower, Hypnogram, LfpEmg, MuscleTone, Rows, Spectrogram
+from wakeful.model.epochs import (
+    BandPower,
+    Hypnogram,
+    LfpEmg,
+    MuscleTone,
+    Rows,
+    SleepFeatures,
+    Spectrogram,
+)
 from wakeful.model.errors import UnknownResult
 from wakeful.model.pose import Pose
 from wakeful.model.time import Interval
@@ -23,6 +31,7 @@ from wakeful.service.lookup import Found
 
 T = TypeVar("T")
 
+FEATURES = "sleep_features"
 _IN_PARTS = (Spectrogram, Pose)
 """What is too long to be held: a day of either is hundreds of megabytes."""
 _KNOWN: dict[type[Any], str] = {
@@ -131,6 +140,40 @@ def gather(
         notes=tuple(notes),
         **values,
     )
+
+
+def gather_features(
+    store: Store, catalog: Catalog, found: Found, *, so_far: bool = False
+) -> Sequence[SleepFeatures]:
+    """The features of a session, hour by hour, each read when asked for.
+
+    Parameters
+    ----------
+    so_far : take the hours that are there
+
+    Raises
+    ------
+    UnknownResult
+        The row does not ask for them, hours are missing and it was not asked for what there is so
+        far, or there is none at all.
+    """
+    step = catalog.maker_of(FEATURES)
+    planned = [t for t in found.plan.tasks if step and t.step == step.name and t.kind == "result"]
+    if step is None or not planned:
+        raise UnknownResult(
+            f"its row does not ask for {FEATURES}",
+            where=found.name,
+            remedy=f"write {FEATURES} among its analyses and run it",
+        )
+    tasks = [t for t in planned if store.has(t.step, t.key)]
+    if not tasks or (len(tasks) < len(planned) and not so_far):
+        raise UnknownResult(
+            f"features of {len(planned) - len(tasks)} of {len(planned)} hours are not there",
+            where=found.name,
+            remedy="run its row first (wakeful run --once)"
+            + (", or take what there is with --so-far" if tasks else ""),
+        )
+    return StoredParts(store, tasks, FEATURES, SleepFeatures)
 
 
 def _outputs(
