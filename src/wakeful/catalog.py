@@ -76,27 +76,41 @@ class Catalog:
                 return step
         return None
 
-    def needs(self, name: str) -> tuple[str, ...]:
-        """The steps that a step takes its inputs from, optional ones included."""
+    def needs(self, name: str, unused: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """The steps that a step takes its inputs from, optional ones included.
+
+        Parameters
+        ----------
+        unused : input fields that are not wanted
+        """
         return tuple(
             dict.fromkeys(
                 maker.name
                 for field in self.steps[name].input_fields()
                 if field not in GIVEN
+                and field not in unused
                 and (maker := self.maker_of(field)) is not None
                 and maker.name != name
             )
         )
 
-    def with_needs(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The named steps and all that they need, in order."""
+    def with_needs(
+        self, names: Iterable[str], unused: Mapping[str, frozenset[str]] | None = None
+    ) -> tuple[str, ...]:
+        """The named steps and all that they need, in order.
+
+        Parameters
+        ----------
+        unused : step -> input fields of it that are not wanted
+        """
+        unused = unused or {}
         wanted: set[str] = set()
         waiting = list(names)
         while waiting:
             name = waiting.pop()
             if name not in wanted:
                 wanted.add(name)
-                waiting += self.needs(name)
+                waiting += self.needs(name, unused.get(name, frozenset()))
         return tuple(name for name in self.steps if name in wanted)
 
 

@@ -138,6 +138,9 @@ class Folders(_Section):
     results: Path = Field(Path("results"), description="Artefacts, named by what made them")
     jobs: Path = Field(Path("jobs"), description="Job files, progress, exit codes")
     published: Path = Field(Path("published"), description="Figures and reports for people")
+    models: Path = Field(
+        Path("models"), description="Trained scorers, a folder each (`wakeful train sleep`)"
+    )
 
 
 class Sharing(_Section):
@@ -231,6 +234,11 @@ class Library:
     def published(self) -> Path:
         """Figures and reports."""
         return self.root / self.config.folders.published
+
+    @property
+    def models(self) -> Path:
+        """Trained scorers."""
+        return self.root / self.config.folders.models
 
     def parameter_sets(self) -> tuple[str, ...]:
         """Names of the parameter sets; "default" is always there."""

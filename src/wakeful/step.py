@@ -33,6 +33,7 @@ GIVEN = frozenset(
         "quarantined",
         "spans",
         "marks",
+        "sleep_model",
     }
 )
 """Input fields that the runner gives and no step makes.
@@ -46,6 +47,8 @@ accounting : Accounting of the day (day steps) or of the session (session steps)
 quarantined : tuple[Quarantine, ...], kept apart within the task's time
 spans : tuple[Span, ...], what was recorded within the task's time
 marks : tuple[Mark, ...], what people said of channels, cut to the task's time; the later wins
+sleep_model : NamedScorer | None, the trained scorer that the parameter `model` names; its content
+    joins the key
 A field named `<output>_sink` is an ArraySink for that output of the step itself.
 """
 
@@ -100,6 +103,8 @@ class Step:
     """Why, in half a sentence."""
     unavailable: Callable[[tuple[Channel, ...]], str] | None = None
     """Why these channels can't give it, "" where they can; None where any can."""
+    unused_inputs: Callable[[Any], frozenset[str]] | None = None
+    """Optional inputs that need not be made for these parameters; none where None."""
     captions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Figure -> what it shows, where the summary does not say it."""
 

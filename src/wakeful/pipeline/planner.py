@@ -12,7 +12,7 @@ from typing import Any
 from wakeful.catalog import Catalog
 from wakeful.io.codec import to_plain
 from wakeful.io.mirror import Manifest
-from wakeful.model.errors import Unavailable
+from wakeful.model.errors import BadParameters, Unavailable
 from wakeful.model.quality import Mark, cut_marks
 from wakeful.model.recording import Recording, Stream
 from wakeful.model.subject import Session
@@ -43,6 +43,8 @@ class Target:
     """What people said of its channels, in the order they said it."""
     horizon_s: float = math.inf
     """Everything before is settled; infinite where the recording has ended."""
+    models: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Name of a trained scorer -> hash of its content."""
 
     @property
     def goes_on(self) -> bool:
@@ -85,10 +87,15 @@ class _Planner:
         self._catalog = catalog
         self._wanted = set(wanted)
         self._notes: list[str] = []
+        self._parameters = parameters
+        self._unused = {
+            step.name: step.unused_inputs(self._params_of(step))
+            for step in catalog.steps.values()
+            if step.unused_inputs is not None
+        }
         self._steps = self._choose_steps()
         self._changed = {
-            step.name: to_plain(changed_params(step.make_params(parameters.get(step.name, {}))))
-            for step in self._steps
+            step.name: to_plain(changed_params(self._params_of(step))) for step in self._steps
         }
         self._n_closed = self._count_closed()
         self._session, self._summary = self._cut_session()
@@ -97,11 +104,14 @@ class _Planner:
         # (step, scope) -> the task that makes its result there
         self._made: dict[tuple[str, Scope], Task] = {}
 
+    def _params_of(self, step: Step) -> Any:
+        return step.make_params(self._parameters.get(step.name, {}))
+
     def _choose_steps(self) -> list[Step]:
         """The steps wanted and all they need, but for what these channels can't give."""
         lost: dict[str, str] = {}
         chosen: list[Step] = []
-        for name in self._catalog.with_needs(self._wanted):
+        for name in self._catalog.with_needs(self._wanted, self._unused):
             step = self._catalog.steps[name]
             reason = step.unavailable(self._target.stream.channels) if step.unavailable else ""
             required = (f for f, optional in step.input_fields().items() if not optional)
@@ -182,8 +192,9 @@ class _Planner:
 
     def _bind(self, step: Step, scope: Scope) -> dict[str, tuple[Reference, ...]]:
         inputs: dict[str, tuple[Reference, ...]] = {}
+        unused = self._unused.get(step.name, frozenset())
         for field, optional in step.input_fields().items():
-            if field in GIVEN:
+            if field in GIVEN or field in unused:
                 continue
             maker = self._catalog.maker_of(field)
             if maker is None:
@@ -237,7 +248,20 @@ class _Planner:
             elif field == "marks":
                 # As they are, not hashed: workers read them here, they never open the database.
                 given[field] = to_plain(cut_marks(target.marks, interval))
+            elif field == "sleep_model" and (name := self._params_of(step).model):
+                # Without one nothing is said of it, so that no key changes.
+                given[field] = self._find_model(name)
         return given
+
+    def _find_model(self, name: str) -> str:
+        if name not in self._target.models:
+            raise BadParameters(
+                f"there is no model {name!r}",
+                where="parameters of sleep",
+                remedy="train one into the library's folder of models (wakeful train sleep ... "
+                "-o models/NAME), or correct the parameter set",
+            )
+        return self._target.models[name]
 
     def _level(self, scope: Scope, needs: Sequence[Reference]) -> int:
         levels = [0]

@@ -18,6 +18,7 @@ from wakeful.model.errors import BadRecording, StepFailed, WakefulError
 from wakeful.model.quality import Mark
 from wakeful.model.time import account_for, cut_spans
 from wakeful.pipeline.context import remember
+from wakeful.pipeline.kept_models import recall_model
 from wakeful.pipeline.machine import PeakMemory, code_version, library_versions, machine
 from wakeful.pipeline.plan import Job, Reference, Task
 from wakeful.pipeline.planner import resolved_params
@@ -200,6 +201,9 @@ class Runner:
             return self._scopes.days[task.scope.number]
         if field == "marks":
             return from_plain(task.given[field], tuple[Mark, ...])
+        if field == "sleep_model":
+            known = task.given.get(field)
+            return recall_model(self._store, known) if known else None
         raw = self._open()
         stream = raw.stream
         if field == "raw":

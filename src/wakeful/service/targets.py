@@ -13,11 +13,13 @@ from wakeful.io.atomic import storable_text
 from wakeful.io.channels_file import find_channels_file, label_stream
 from wakeful.io.mirror import ASIDE_NAME, Manifest, scans_folder
 from wakeful.io.recording import choose_stream, read_recording
+from wakeful.io.store import Store
 from wakeful.ledger import Ledger
 from wakeful.model.errors import BadChannels, BadRecording
 from wakeful.model.quality import Mark
 from wakeful.model.recording import Description, Stream
 from wakeful.model.subject import Session, Subject
+from wakeful.pipeline.kept_models import keep_model
 from wakeful.pipeline.planner import Target
 from wakeful.sheet.request import Request
 
@@ -58,6 +60,8 @@ def prepare(
         It can't be read, or no stream can be chosen.
     BadChannels
         The channels file does not fit.
+    BadModel
+        The trained scorer that the parameter set names is damaged.
     """
     root = Path(manifest.root)
     recording = read_recording(root, scans_folder(manifest_folder), manifest.growth)
@@ -80,6 +84,7 @@ def prepare(
             manifest_folder,
             marks,
             horizon_s=math.inf if manifest.complete else stream.settled_s,
+            models=_keep_models(request, library),
         ),
         description,
         (
@@ -90,6 +95,15 @@ def prepare(
             *session_warnings,
         ),
     )
+
+
+def _keep_models(request: Request, library: Library) -> dict[str, str]:
+    """The trained scorer that the row's parameter set names, kept beside the results."""
+    name = library.parameters(request.params).get("sleep", {}).get("model", "")
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        return {}
+    folder = library.models / name
+    return {name: keep_model(Store(library.results), folder)} if folder.is_dir() else {}
 
 
 def _replaced(manifest: Manifest, folder: Path) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ class LabelFreeParams:
         problems = [
             f"{f.name} = {getattr(self, f.name)!r} must be above 0"
             for f in fields(self)
-            if not getattr(self, f.name) > 0
+            if isinstance(f.default, float) and not getattr(self, f.name) > 0
         ]
         problems += [
             f"{name} = {getattr(self, name)!r} must be at most 1"

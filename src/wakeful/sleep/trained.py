@@ -241,6 +241,15 @@ class TrainedScorer:
         return Emission(alone=alone, around=around)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NamedScorer:
+    """A scorer, and what results say made them."""
+
+    scorer: TrainedScorer
+    name: str
+    """Title, kind and content hash."""
+
+
 def columns_alone(table: FeatureTable, logarithmic: Mask) -> Values:
     """(n_epochs, n_features) what is seen of an epoch by itself."""
     return make_columns(table, logarithmic, Context())

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone
+from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone, SleepFeatures
+from wakeful.model.errors import Unavailable
 from wakeful.model.subject import Channel, Session
 from wakeful.sleep.params import LabelFreeParams
-from wakeful.step import Step
+from wakeful.sleep.trained import NamedScorer
+from wakeful.step import Step, parameter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,11 +24,20 @@ class Inputs:
     band_power: BandPower
     session: Session
     muscle: MuscleTone | None = None
+    sleep_features: SleepFeatures | None = None
+    sleep_model: NamedScorer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Params(LabelFreeParams):
-    """Those of the label-free scorer."""
+    """Which scorer; the others are those of the label-free one."""
+
+    model: str = parameter(
+        "",
+        unit="",
+        source="a scorer trained on labels, by its name in the library's folder of models; without "
+        "one the label-free scorer is used",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +53,33 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     Raises
     ------
     BadParameters
-        A band is missing, or the epochs of both tables differ in length.
+        A band is missing, the epochs of both tables differ in length, or the model looks at
+        features that this session does not have.
     """
+    if params.model:
+        return Outputs(hypnogram=_score_trained(inputs))
     from wakeful.sleep.label_free import score_label_free
 
     hypnogram = score_label_free(inputs.band_power, inputs.muscle, params)
     notes = (*hypnogram.notes, *inputs.band_power.refused)
     return Outputs(hypnogram=replace(hypnogram, notes=notes))
+
+
+def _score_trained(inputs: Inputs) -> Hypnogram:
+    from wakeful.sleep.trained_hypnogram import score_features
+
+    if inputs.sleep_features is None or inputs.sleep_model is None:
+        raise Unavailable(
+            "a trained scorer needs features of the brain's channels",
+            where="sleep",
+            remedy="give the channels' kinds in a channels file, or leave out the parameter model",
+        )
+    return score_features(inputs.sleep_features, inputs.sleep_model)
+
+
+def unused_inputs(params: Params) -> frozenset[str]:
+    """The label-free scorer looks at no features, trained ones at nothing else."""
+    return frozenset() if params.model else frozenset({"sleep_features"})
 
 
 def unavailable(channels: tuple[Channel, ...]) -> str:
@@ -69,7 +100,7 @@ STEP = Step(
     title="Sleep scoring",
     summary=(
         "Awake, NREM or REM per epoch from delta, theta over delta and muscle tone, without "
-        "labels; unclassified where unsure."
+        "labels, or by a scorer trained on labels; unclassified where unsure."
     ),
     inputs=Inputs,
     params=Params,
@@ -77,6 +108,7 @@ STEP = Step(
     compute=compute,
     draw=draw,
     unavailable=unavailable,
+    unused_inputs=unused_inputs,
     version=1,
     masks="none",
     masks_reason="it works on band power and tone, out of which bad channels were left",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from wakeful.catalog import Catalog
+from wakeful.catalog import Catalog, load_catalog
 from wakeful.io.codec import from_plain
 from wakeful.model.errors import BadParameters
 from wakeful.model.quality import Mark, Verdict
@@ -211,3 +211,23 @@ def test_a_mark_over_a_border_is_cut_for_each_block(make_target):
     given = {str(t.scope): t.given["marks"] for t in plan.tasks}
     assert [(m["start_s"], m["stop_s"]) for m in given["block 0"]] == [(50.0, 64.0)]
     assert [(m["start_s"], m["stop_s"]) for m in given["block 1"]] == [(64.0, 80.0)]
+
+
+def test_a_trained_scorer_joins_the_keys_by_its_content(make_target):
+    catalog = load_catalog()
+    target = make_target(200.0)
+
+    def planned(model="", models=None):
+        with_models = dataclasses.replace(target, models=models or {})
+        return make_plan(with_models, catalog, ["sleep"], {"sleep": {"model": model}})
+
+    plain = planned()
+    assert "sleep_features" not in {task.step for task in plain.tasks}
+    ours = planned("ours", {"ours": "a" * 64})
+    assert "sleep_features" in {task.step for task in ours.tasks}
+    trained_anew = planned("ours", {"ours": "b" * 64})
+    found = [keys(plan, "sleep") for plan in (plain, ours, trained_anew)]
+    assert len({next(iter(of_plan.values())) for of_plan in found}) == 3
+    assert keys(ours, "sleep_features") == keys(trained_anew, "sleep_features")
+    with pytest.raises(BadParameters, match="there is no model 'theirs'"):
+        planned("theirs", {"ours": "a" * 64})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone, State
-from wakeful.model.errors import BadParameters
+from wakeful.model.errors import BadParameters, Unavailable
 from wakeful.model.subject import Session, Subject
 from wakeful.step import changed_params
 from wakeful.steps.sleep import STEP, Inputs, Params, compute
@@ -54,7 +54,8 @@ def test_one_eeg_and_an_emg_give_three_states() -> None:
 
 
 def test_muscle_is_optional() -> None:
-    assert STEP.input_fields() == {"band_power": False, "session": False, "muscle": True}
+    optional = {name for name, optional in STEP.input_fields().items() if optional}
+    assert optional == {"muscle", "sleep_features", "sleep_model"}
     hypnogram = compute(make_inputs(with_muscle=False), Params()).hypnogram
     assert not (hypnogram.state == State.REM).any()
     assert any("no muscle tone" in note for note in hypnogram.notes)
@@ -71,3 +72,11 @@ def test_parameters_reach_the_scorer() -> None:
 def test_bad_parameters_are_named() -> None:
     with pytest.raises(BadParameters, match="min_confidence"):
         STEP.make_params({"min_confidence": 2.0})
+
+
+def test_a_model_needs_features_and_says_so() -> None:
+    assert STEP.unused_inputs is not None
+    assert STEP.unused_inputs(Params()) == {"sleep_features"}
+    assert STEP.unused_inputs(Params(model="ours")) == set()
+    with pytest.raises(Unavailable, match="needs features"):
+        compute(make_inputs(), Params(model="ours"))
