@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.model.errors import BadParameters, Unavailable
+from wakeful.sleep.artefacts import fit_artefact_detector
 from wakeful.sleep.boosted_trees import BoostedTrees, TreeParams, fit_trees
 from wakeful.sleep.calibration import LogPool, fit_pool, keep_as_is
 from wakeful.sleep.context import Context, find_logarithmic
@@ -318,6 +319,7 @@ class _Work:
         around = self.fit_around(known) if self.around is not None else None
         chain, shares = self.fit_chain(known), self.shares(known)
         sources = make_sources(self.params.kind, emission, chain, shares, weight, self.breaks)
+        gain = self.gain(alone, around)
         self.told(1.0)
         return TrainedScorer(
             kind=self.params.kind,
@@ -333,8 +335,15 @@ class _Work:
             evidence_weight=weight,
             pool=self.fit_pool(sources.final, known),
             causal_pool=self.fit_pool(sources.causal, known),
-            likeness=fit_likeness(
-                self.table.names, self.table.values[~self.table.missing], self.gain(alone, around)
+            likeness=fit_likeness(self.table.names, self.table.values[~self.table.missing], gain),
+            artefacts=fit_artefact_detector(
+                self.alone,
+                self.table.values,
+                self.breaks,
+                self.truth,
+                n_states=self.n_states,
+                gain=gain,
+                logarithmic=self.logarithmic,
             ),
             min_confidence=self.params.min_confidence,
         )
