@@ -22,7 +22,7 @@ from wakeful.sleep.context import Context, add_context
 from wakeful.sleep.evaluation import Score, compute_score
 from wakeful.sleep.feature_table import Labels
 from wakeful.sleep.label_words import read_labels
-from wakeful.sleep.trained import columns_alone
+from wakeful.sleep.trained import columns_alone, smooth_states
 from wakeful.sleep.trained_kinds import Kind
 from wakeful.sleep.training import TrainParams, train_scorer
 
@@ -77,7 +77,7 @@ def main() -> None:
         found = scorer.score(test, anyway=True)
         state = found.posterior.argmax(axis=1)
         if kind is Kind.TREES_RULES:
-            state = np.where(found.state >= 0, found.state, state)
+            state = smooth_states(state, test.breaks, labels.states)
         score = compute_score(truth, state, found.posterior, test.breaks, labels.states)
         outcomes[name] = Outcome(state, found.state, found.posterior, score, train_s, score_s)
         if found.refusal:
@@ -104,7 +104,7 @@ def main() -> None:
     )
     bootstrap(truth, outcomes, arguments.resamples)
     coverage(truth, outcomes, labels.states)
-    artefacts(scorer, file.table, labels.state, marked)
+    artefacts(scorer, file.table, marked)
 
 
 def kappa(confusion: np.ndarray) -> float:
@@ -160,7 +160,7 @@ def coverage(truth: np.ndarray, outcomes: dict[str, Outcome], states: tuple[str,
         print(line)
 
 
-def artefacts(scorer, table, state: np.ndarray, marked: np.ndarray) -> None:
+def artefacts(scorer, table, marked: np.ndarray) -> None:
     """Recall of epochs that the person marked, at 2 % false marking, beside isolation forests."""
     test = np.arange(table.n_epochs) >= HALF
     logs = columns_alone(table, scorer.logarithmic)

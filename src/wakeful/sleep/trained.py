@@ -214,7 +214,8 @@ class TrainedScorer:
         state = posterior.argmax(axis=1)
         if self.kind is Kind.TREES_RULES:
             state = smooth_states(state, known.breaks, self.states)
-        confidence = posterior[np.arange(len(state)), state]
+        # Of the likeliest state also after rules: they ask no probability.
+        confidence = posterior.max(axis=1)
         raw = emission.alone.argmax(axis=1)
         provisional = causal.argmax(axis=1)
         artefact = self.artefacts.find(
