@@ -310,6 +310,11 @@ def _print_scores(report: ScoreReport) -> None:
         ],
         right=2,
     )
+    n_odd = int(scored.artefact.sum())
+    if n_odd:
+        console.print(
+            f"{n_odd:,} epochs look like artefacts: unclassified", highlight=False, soft_wrap=True
+        )
     console.print(
         f"a stream would have said otherwise in {scored.provisional_gap:.1%} of the epochs",
         highlight=False,
@@ -375,6 +380,7 @@ def _score_tree(report: ScoreReport, out: Path) -> dict[str, Any]:
             name: round(float((scored.state == i).sum()) * table.epoch_s / 60, 4)
             for i, name in names
         },
+        "artefacts": int(scored.artefact.sum()),
         "provisional_gap": round(scored.provisional_gap, 6),
         "agreement": None if report.agreement is None else score_tree(report.agreement),
         "notes": list(report.notes),

@@ -23,11 +23,13 @@ import numpy as np
 from wakeful.io.atomic import sync_folder, write_bytes, write_json
 from wakeful.io.codec import from_plain, to_plain
 from wakeful.model.errors import BadModel, BrokenArtefact, WakefulError
+from wakeful.sleep.artefacts import ArtefactDetector
 from wakeful.sleep.boosted_trees import BoostedTrees, trees_from_bytes
 from wakeful.sleep.calibration import LogPool
 from wakeful.sleep.context import Context
 from wakeful.sleep.discriminant import Discriminant
 from wakeful.sleep.likeness import Likeness
+from wakeful.sleep.markov import Gaussians
 from wakeful.sleep.semi_markov import SemiMarkov
 from wakeful.sleep.trained import TrainedScorer
 from wakeful.sleep.trained_kinds import Kind
@@ -251,6 +253,14 @@ def _to_files(scorer: TrainedScorer) -> dict[str, bytes]:
             "high": _with_nulls(scorer.likeness.high),
             "gain": scorer.likeness.gain.tolist(),
         },
+        "artefacts": {
+            "features": scorer.artefacts.features,
+            "never_flat": scorer.artefacts.never_flat.tolist(),
+            "means": scorer.artefacts.gaussians.means.tolist(),
+            "covariances": scorer.artefacts.gaussians.covariances.tolist(),
+            "log_shares": scorer.artefacts.log_shares.tolist(),
+            "threshold": scorer.artefacts.threshold,
+        },
         "chain": None,
         "discriminant": None,
     }
@@ -290,6 +300,7 @@ def _from_files(contents: Mapping[str, bytes]) -> TrainedScorer:
     features = tuple(numbers["features"])
     context = numbers["context"]
     likeness = numbers["likeness"]
+    odd = numbers["artefacts"]
     return TrainedScorer(
         kind=Kind(numbers["kind"]),
         states=states,
@@ -300,6 +311,7 @@ def _from_files(contents: Mapping[str, bytes]) -> TrainedScorer:
             lags=tuple(context["lags"]),
             windows=tuple(context["windows"]),
             causal=bool(context["causal"]),
+            features=None if context["features"] is None else tuple(context["features"]),
         ),
         shares=np.array(numbers["shares"]),
         alone=alone,
@@ -315,6 +327,15 @@ def _from_files(contents: Mapping[str, bytes]) -> TrainedScorer:
             low=_without_nulls(likeness["low"]),
             high=_without_nulls(likeness["high"]),
             gain=np.array(likeness["gain"]),
+        ),
+        artefacts=ArtefactDetector(
+            features=tuple(odd["features"]),
+            never_flat=np.array(odd["never_flat"], np.bool_),
+            gaussians=Gaussians(
+                means=np.array(odd["means"]), covariances=np.array(odd["covariances"])
+            ),
+            log_shares=np.array(odd["log_shares"]),
+            threshold=float(odd["threshold"]),
         ),
         min_confidence=float(numbers["min_confidence"]),
     )

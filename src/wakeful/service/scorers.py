@@ -293,6 +293,7 @@ def write_scores(path: Path, report: ScoreReport, *, overwrite: bool = False) ->
     names = np.array([*scored.states, "no data", "unclassified"])
     has_subject = bool((table.subject != "").any())
     has_time = report.file.times is not None
+    doubt = scored.doubt
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -304,6 +305,7 @@ def write_scores(path: Path, report: ScoreReport, *, overwrite: bool = False) ->
             "raw_state",
             "provisional_state",
             "confidence",
+            "doubt",
             *(f"p_{name}" for name in scored.states),
         ]
     )
@@ -317,6 +319,7 @@ def write_scores(path: Path, report: ScoreReport, *, overwrite: bool = False) ->
                 names[scored.raw_state[i]],
                 names[scored.provisional[i]],
                 _number(scored.confidence[i]),
+                doubt[i],
                 *(_number(p) for p in scored.posterior[i]),
             ]
         )

@@ -17,10 +17,10 @@ Values = NDArray[np.float64]
 class TreeParams:
     """How the trees are grown; the same numbers give the same trees."""
 
-    n_rounds: int = 200
+    n_rounds: int = 250
     """Trees of each state."""
     learning_rate: float = 0.05
-    max_depth: int = 4
+    max_depth: int = 3
     min_child_weight: float = 5.0
     """Least weight of a leaf: leaves of a few epochs learn those epochs."""
     subsample: float = 0.7

@@ -24,6 +24,8 @@ class Context:
     """Half widths, in epochs, of running means; each gives a column around the epoch."""
     causal: bool = False
     """Only what came before: for streams."""
+    features: tuple[int, ...] | None = None
+    """Numbers of the features whose neighbours are looked at; all where None."""
 
     def __post_init__(self) -> None:
         if any(lag < 1 for lag in (*self.lags, *self.windows)):
@@ -85,8 +87,10 @@ def add_context(values: Values, starts: Mask, context: Context) -> Values:
     -------
     (n_epochs, n_columns): the features themselves come first
     """
-    n_epochs, n_features = values.shape
     columns = [values]
+    if context.features is not None:
+        values = values[:, context.features]
+    n_epochs, n_features = values.shape
     stretch = np.cumsum(starts)
     for lag in context.lags:
         for shift in (lag,) if context.causal else (lag, -lag):
@@ -133,6 +137,8 @@ def _running_means(values: Values, starts: Mask, context: Context) -> list[Value
 def name_columns(names: tuple[str, ...], context: Context) -> tuple[str, ...]:
     """Names of the columns of `add_context`, in its order."""
     out = list(names)
+    if context.features is not None:
+        names = tuple(names[i] for i in context.features)
     for lag in context.lags:
         out += [f"{name}, {lag} before" for name in names]
         if not context.causal:

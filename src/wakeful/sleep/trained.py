@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from wakeful.model.epochs import State
 from wakeful.model.errors import BadParameters
+from wakeful.sleep.artefacts import ArtefactDetector
 from wakeful.sleep.boosted_trees import BoostedTrees
 from wakeful.sleep.calibration import LogPool
 from wakeful.sleep.context import Context, make_columns
@@ -75,13 +76,15 @@ class ScoredEpochs:
     raw_state: States
     """(n_epochs,) likeliest state of each epoch by itself; `NO_DATA` without a number."""
     state: States
-    """(n_epochs,) after decoding; `UNCLASSIFIED` where too close to call or refused."""
+    """(n_epochs,) after decoding; `UNCLASSIFIED` if too close to call, an artefact or refused."""
     provisional: States
     """(n_epochs,) what a stream would have said: from earlier epochs only."""
     posterior: Values
     """(n_epochs, n_states) calibrated, rows add up to 1; NaN without a number."""
     confidence: Values
     """(n_epochs,) probability of the likeliest state; NaN without a number."""
+    artefact: Mask
+    """(n_epochs,) looks like no state at all; confidence does not see it."""
     refusal: str
     """Why nothing was classified; "" where it was."""
     notes: tuple[str, ...]
@@ -97,9 +100,17 @@ class ScoredEpochs:
             provisional=np.concatenate([part.provisional for part in parts]),
             posterior=np.concatenate([part.posterior for part in parts]),
             confidence=np.concatenate([part.confidence for part in parts]),
+            artefact=np.concatenate([part.artefact for part in parts]),
             refusal="; ".join(dict.fromkeys(part.refusal for part in parts if part.refusal)),
             notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         )
+
+    @property
+    def doubt(self) -> NDArray[np.str_]:
+        """(n_epochs,) why an epoch is unclassified: "artefact", "ambiguous", "refused", or ""."""
+        unclassified = self.state == UNCLASSIFIED
+        why = np.where(self.artefact, "artefact", "refused" if self.refusal else "ambiguous")
+        return np.where(unclassified, why, "")
 
     @property
     def provisional_gap(self) -> float:
@@ -154,6 +165,7 @@ class TrainedScorer:
     pool: LogPool
     causal_pool: LogPool
     likeness: Likeness
+    artefacts: ArtefactDetector
     min_confidence: float
     """Probability below which an epoch stays unclassified."""
 
@@ -202,16 +214,22 @@ class TrainedScorer:
         state = posterior.argmax(axis=1)
         if self.kind is Kind.TREES_RULES:
             state = smooth_states(state, known.breaks, self.states)
-        confidence = posterior[np.arange(len(state)), state]
+        # Of the likeliest state also after rules: they ask no probability.
+        confidence = posterior.max(axis=1)
         raw = emission.alone.argmax(axis=1)
         provisional = causal.argmax(axis=1)
+        artefact = self.artefacts.find(
+            columns_alone(known, self.logarithmic), known.values, known.breaks
+        )
+        artefact &= ~missing
         notes = list(found.notes)
         if found.refusal and not anyway:
             state = np.full(len(state), UNCLASSIFIED)
             provisional = state.copy()
         else:
-            state = np.where(confidence < threshold, UNCLASSIFIED, state)
-            provisional = np.where(causal.max(axis=1) < threshold, UNCLASSIFIED, provisional)
+            state = np.where((confidence < threshold) | artefact, UNCLASSIFIED, state)
+            unsure = (causal.max(axis=1) < threshold) | artefact
+            provisional = np.where(unsure, UNCLASSIFIED, provisional)
             if found.refusal:
                 notes.insert(0, f"scored all the same: {found.refusal}")
         for states in (state, raw, provisional):
@@ -224,6 +242,7 @@ class TrainedScorer:
             provisional=provisional,
             posterior=posterior,
             confidence=np.where(missing, np.nan, confidence),
+            artefact=artefact,
             refusal="" if anyway else found.refusal,
             notes=tuple(notes),
         )

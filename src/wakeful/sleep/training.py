@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.model.errors import BadParameters, Unavailable
+from wakeful.sleep.artefacts import fit_artefact_detector
 from wakeful.sleep.boosted_trees import BoostedTrees, TreeParams, fit_trees
 from wakeful.sleep.calibration import LogPool, fit_pool, keep_as_is
 from wakeful.sleep.context import Context, find_logarithmic
@@ -48,6 +49,9 @@ class TrainParams:
     """Each epoch so near is seen by the trees that look around."""
     context_windows_s: tuple[float, ...] = (12.0, 32.0)
     """Half widths of running means that they see."""
+    context_features: int = 20
+    """They see neighbours of so many features only: those that gain most where each epoch is seen
+    by itself. With hundreds of features, all of their neighbours are thousands of columns."""
     max_age_s: float = 256.0
     """Bouts that have lasted longer end with constant probability."""
     n_folds: int = 5
@@ -60,6 +64,8 @@ class TrainParams:
         problems = []
         if self.context_lag_s < 0 or any(w <= 0 for w in self.context_windows_s):
             problems.append("context must not be negative")
+        if self.context_features < 1:
+            problems.append("context_features must be at least 1")
         if self.max_age_s <= 0:
             problems.append("max_age_s must be above 0")
         if not 0 <= self.min_confidence < 1:
@@ -173,11 +179,7 @@ class _Work:
         self.context = params.context(table.epoch_s)
         self.fold = make_folds(table, self.known, n_folds=params.n_folds)
         self.alone = columns_alone(table, self.logarithmic)
-        self.around = (
-            columns_around(table, self.logarithmic, self.context)
-            if params.kind in (Kind.SEMI_MARKOV, Kind.TREES_CONTEXT)
-            else None
-        )
+        self.looks_around = params.kind in (Kind.SEMI_MARKOV, Kind.TREES_CONTEXT)
         self.has_chain = params.kind in (
             Kind.TREES_HMM,
             Kind.DISCRIMINANT_HMM,
@@ -192,9 +194,9 @@ class _Work:
     def predict_held_out(self) -> Emission:
         """Probabilities of every epoch from models that have not seen its part."""
         alone = np.zeros((self.table.n_epochs, self.n_states))
-        around = None if self.around is None else np.zeros_like(alone)
+        around = np.zeros_like(alone) if self.looks_around else None
         for number, held_out in enumerate(self.folds):
-            reach = 0 if self.around is None else self.context.reach_epochs
+            reach = self.context.reach_epochs if self.looks_around else 0
             rows = self.known & find_trainable(self.fold, self.breaks, held_out, reach_epochs=reach)
             here = self.fold == held_out
             if not rows.any():
@@ -203,9 +205,12 @@ class _Work:
                     where="training",
                     remedy="label more, in longer stretches",
                 )
-            alone[here] = self.fit_alone(rows).predict(self.alone[here])
-            if self.around is not None and around is not None:
-                around[here] = self.fit_around(rows).predict(self.around[here])
+            seer = self.fit_alone(rows)
+            alone[here] = seer.predict(self.alone[here])
+            if around is not None:
+                model, context = self.fit_around(rows, seer)
+                columns = columns_around(self.table, self.logarithmic, context)
+                around[here] = model.predict(columns[here])
             self.told((number + 1) / (len(self.folds) + 1))
         return Emission(alone=alone, around=around)
 
@@ -216,15 +221,21 @@ class _Work:
             return fit_discriminant(columns, state, n_states=self.n_states)
         return fit_trees(columns, state, n_states=self.n_states, params=self.params.trees)
 
-    def fit_around(self, rows: Mask) -> BoostedTrees:
-        """The model that sees neighbours too."""
-        assert self.around is not None
-        return fit_trees(
-            self.around[rows],
-            self.truth[rows],
-            n_states=self.n_states,
-            params=self.params.trees,
+    def fit_around(
+        self, rows: Mask, alone: BoostedTrees | Discriminant
+    ) -> tuple[BoostedTrees, Context]:
+        """The model that sees neighbours of the features that tell most, and which these are."""
+        context = self.context
+        n_features = len(self.table.names)
+        if n_features > self.params.context_features:
+            gain = self.gain(alone)
+            best = np.argsort(-gain, kind="stable")[: self.params.context_features]
+            context = replace(context, features=tuple(sorted(best.tolist())))
+        columns = columns_around(self.table, self.logarithmic, context)
+        trees = fit_trees(
+            columns[rows], self.truth[rows], n_states=self.n_states, params=self.params.trees
         )
+        return trees, context
 
     def fit_chain(self, rows: Mask) -> SemiMarkov | None:
         """Durations and transitions of the labels in `rows`."""
@@ -314,10 +325,14 @@ class _Work:
     def fit_all(self, emission: Emission, weight: float) -> TrainedScorer:
         """Everything on all labels; what combines is fitted to what was held out."""
         known = self.known
-        alone = self.fit_alone(known) if self.params.kind is not Kind.TREES_CONTEXT else None
-        around = self.fit_around(known) if self.around is not None else None
+        seer = self.fit_alone(known)
+        alone = seer if self.params.kind is not Kind.TREES_CONTEXT else None
+        around, context = None, Context()
+        if self.looks_around:
+            around, context = self.fit_around(known, seer)
         chain, shares = self.fit_chain(known), self.shares(known)
         sources = make_sources(self.params.kind, emission, chain, shares, weight, self.breaks)
+        gain = self.gain(seer)
         self.told(1.0)
         return TrainedScorer(
             kind=self.params.kind,
@@ -325,7 +340,7 @@ class _Work:
             features=self.table.names,
             epoch_s=self.table.epoch_s,
             logarithmic=self.logarithmic,
-            context=self.context if self.around is not None else Context(),
+            context=context,
             shares=shares,
             alone=alone,
             around=around,
@@ -333,25 +348,24 @@ class _Work:
             evidence_weight=weight,
             pool=self.fit_pool(sources.final, known),
             causal_pool=self.fit_pool(sources.causal, known),
-            likeness=fit_likeness(
-                self.table.names, self.table.values[~self.table.missing], self.gain(alone, around)
+            likeness=fit_likeness(self.table.names, self.table.values[~self.table.missing], gain),
+            artefacts=fit_artefact_detector(
+                self.alone,
+                self.table.values,
+                self.breaks,
+                self.truth,
+                n_states=self.n_states,
+                gain=gain,
+                logarithmic=self.logarithmic,
             ),
             min_confidence=self.params.min_confidence,
         )
 
-    def gain(
-        self, alone: BoostedTrees | Discriminant | None, around: BoostedTrees | None
-    ) -> Values:
+    def gain(self, alone: BoostedTrees | Discriminant) -> Values:
         """(n_features,) what each feature counts."""
-        n_features = len(self.table.names)
         if isinstance(alone, BoostedTrees):
-            return alone.gain(n_features)
-        if isinstance(alone, Discriminant):
-            spread = np.nanstd(self.alone[self.known], axis=0)
-            return np.asarray(
-                np.abs(alone.weights - alone.weights.mean(axis=1, keepdims=True)).sum(axis=1)
-                * spread
-            )
-        assert around is not None
-        n_columns = self.around.shape[1] if self.around is not None else n_features
-        return np.asarray(around.gain(n_columns).reshape(-1, n_features).sum(axis=0))
+            return alone.gain(len(self.table.names))
+        spread = np.nanstd(self.alone[self.known], axis=0)
+        return np.asarray(
+            np.abs(alone.weights - alone.weights.mean(axis=1, keepdims=True)).sum(axis=1) * spread
+        )

@@ -156,8 +156,9 @@ def test_an_animal_with_another_gain_is_refused_with_the_reason(trained, labelle
     assert (scored.provisional == UNCLASSIFIED).all()
     anyway = trained.scorer.score(strange.table, anyway=True)
     assert anyway.refusal == ""
+    assert set(scored.doubt) <= {"refused", "artefact"}
     assert anyway.notes[0].startswith("scored all the same")
-    assert (anyway.state >= 0).any()
+    assert (anyway.raw_state >= 0).all()
 
 
 def test_a_dead_feature_is_noted_or_refused(trained, labelled):
@@ -175,11 +176,30 @@ def test_unsure_epochs_stay_unclassified(trained, labelled):
     table = labelled(900, 15).table
     loose = trained.scorer.score(table, min_confidence=0.0)
     strict = trained.scorer.score(table, min_confidence=0.95)
-    assert (loose.state >= 0).all()
+    np.testing.assert_array_equal(loose.state == UNCLASSIFIED, loose.artefact)
     held_back = strict.state == UNCLASSIFIED
     assert held_back.any()
-    np.testing.assert_array_equal(held_back, loose.confidence < 0.95)
+    np.testing.assert_array_equal(held_back, (loose.confidence < 0.95) | loose.artefact)
     np.testing.assert_array_equal(strict.state[~held_back], loose.state[~held_back])
+
+
+def test_planted_artefacts_are_found_and_little_else(trained, labelled):
+    table = labelled(3000, 31).table
+    values = table.values.copy()
+    rng = np.random.default_rng(0)
+    rows = rng.choice(2990, 60, replace=False)
+    # Saturation, a flat signal, and a loose contact.
+    values[rows[:20], :3] *= 8
+    values[rows[20:40], 0] = 0
+    values[rows[40:], :2] /= 8
+    scored = trained.scorer.score(replace(table, values=values))
+    clean = np.ones(3000, bool)
+    for near in (-1, 0, 1):
+        clean[rows + near] = False
+    assert scored.artefact[rows].mean() > 0.9
+    assert scored.artefact[clean].mean() < 0.01
+    assert (scored.state[scored.artefact] == UNCLASSIFIED).all()
+    assert set(scored.doubt[scored.artefact]) == {"artefact"}
 
 
 def test_states_become_those_of_a_hypnogram(trained, labelled):
