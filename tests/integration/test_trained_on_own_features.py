@@ -64,11 +64,8 @@ def test_a_scorer_is_trained_on_one_animal_and_scores_another(lab: Bench, tmp_pa
     assert agreement.kappa > 0.8, (agreement, hypnogram.notes)
 
     # The lab trains anew under the same name: what was made before can still be made again.
-    done = runner.invoke(
-        app,
-        ["train", "sleep", str(table), "--labels", "stage", "-o", str(model), "--overwrite"]
-        + ["--scorer", "trees"],
-    )
+    again = [str(table), "--labels", "stage", "-o", str(model), "--overwrite", "--scorer", "trees"]
+    done = runner.invoke(app, ["train", "sleep", *again])
     assert done.exit_code == 0, done.output
     (receipt,) = [r for r in Store(lab.library.results).receipts() if r.step == "sleep"]
     done = runner.invoke(app, ["verify", receipt.key, *library])

@@ -261,3 +261,21 @@ def test_what_can_not_be_trained_on_is_refused(labelled):
     few[:30] = np.repeat([0, 1, 2], 10)
     with pytest.raises(BadParameters, match="too few to hold out"):
         train_scorer(animal.table, Labels(states=names, state=few))
+
+
+def test_of_many_features_only_the_best_have_their_neighbours_looked_at(labelled):
+    animal = labelled(900, 0)
+    table = animal.table
+    noise = np.random.default_rng(8).normal(size=(table.n_epochs, 30))
+    names = (*table.names, *(f"noise {i}" for i in range(30)))
+    wide = replace(table, names=names, values=np.concatenate([table.values, noise], axis=1))
+    params = TrainParams(trees=FAST, n_folds=3, context_features=4)
+    training = train_scorer(wide, animal.labels, params)
+    chosen = training.scorer.context.features
+    assert chosen is not None
+    assert len(chosen) == 4
+    assert len([i for i in chosen if i < len(table.names)]) >= 3
+    assert training.evaluation.overall.kappa > 0.8
+    # Where there are no more features than that, all are looked at.
+    few = train_scorer(table, animal.labels, replace(params, context_features=20))
+    assert few.scorer.context.features is None
