@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import wakeful
 from wakeful.cli import app
+from wakeful.io.store import Store
 from wakeful.model.errors import UnknownResult
 
 from .conftest import FINISHED, GAP
@@ -52,6 +56,16 @@ def test_features_of_a_row_are_those_of_the_whole_and_are_exported(lab, small_re
     with pytest.raises(Exception, match="is there already"):
         session.export_features(plain)
     assert session.export_features(plain, overwrite=True) == plain
+    dataset = xr.open_zarr(session.export_zarr(tmp_path / "m.zarr"))
+    assert not [name for name in dataset if "sleep_features" in str(name)]
+    store = Store(lab.library.results)
+    made = [r for r in store.receipts() if r.step == "sleep_features"]
+    assert len(made) == 4
+    shutil.rmtree(made[0].folder)
+    with pytest.raises(UnknownResult, match="features of 1 of 4 hours are not there"):
+        session.export_features(tmp_path / "part.csv")
+    part = pd.read_csv(session.export_features(tmp_path / "part.csv", so_far=True))
+    assert len(part) == 45
     figures = [p.name for p in lab.library.published.rglob("*sleep_features*.png")]
     assert len(figures) == 1
 

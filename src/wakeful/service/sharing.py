@@ -190,6 +190,8 @@ def _outputs(
         for field, kind in step.output_types().items():
             if not (isinstance(kind, type) and issubclass(kind, Rows | Lfp)):
                 continue  # summaries of what is in the tables
+            if issubclass(kind, SleepFeatures):
+                continue  # what a scorer looks at: a table of its own, made of what is here
             parts: StoredParts[Any] = StoredParts(store, mine, field, kind)
             if issubclass(kind, Pose):
                 poses[field] = parts

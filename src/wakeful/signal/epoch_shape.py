@@ -74,7 +74,7 @@ SHAPE = (
         name="skewness",
         unit="",
         formula="third central moment over variance^1.5",
-        source="slow waves are steeper on one side; Vyazovskiy et al. 2009, Neuron 63: 865",
+        source="0 for a symmetric distribution; sharp and slow waves point to one side",
     ),
     Feature(
         name="kurtosis",

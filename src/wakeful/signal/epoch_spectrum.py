@@ -36,6 +36,11 @@ RATIOS = (
     (SLOW_GAMMA, DELTA),
     (FAST_GAMMA, DELTA),
 )
+_BAND_SOURCES = {
+    SLOW_GAMMA.name: "Colgin et al. 2009, Nature 462: 353",
+    FAST_GAMMA.name: "Colgin et al. 2009, Nature 462: 353",
+    HIGH.name: "ripples (Buzsaki 2015, Hippocampus 25: 1073), and in the awake animal muscle",
+}
 _TOTAL_TEXT = f"{TOTAL_HZ[0]:g} to {TOTAL_HZ[1]:g} Hz (or 80 % of Nyquist, where lower)"
 
 
@@ -60,7 +65,7 @@ SPECTRUM = (
             name=f"log_power_{band_key(band)}",
             unit="ln uV^2",
             formula=f"ln of the power in {_range_text(band)}",
-            source="Buzsaki & Draguhn 2004, Science 304: 1926; Colgin et al. 2009, Nature 462: 353",
+            source=_BAND_SOURCES.get(band.name, "Buzsaki & Draguhn 2004, Science 304: 1926"),
         )
         for band in POWER_BANDS
     ),
@@ -78,7 +83,9 @@ SPECTRUM = (
             name=f"log_ratio_{band_key(over)}_{band_key(under)}",
             unit="ln",
             formula=f"ln of the power in {_range_text(over)} over that in {_range_text(under)}",
-            source="Watson et al. 2016, Neuron 90: 839 (theta over delta and its like)",
+            source="Watson et al. 2016, Neuron 90: 839"
+            if (over, under) == (THETA, DELTA)
+            else "a tree compares numbers with limits, and can't divide",
         )
         for over, under in RATIOS
     ),
@@ -87,7 +94,7 @@ SPECTRUM = (
             name=f"edge_{share * 100:.0f}",
             unit="Hz",
             formula=f"frequency below which {share * 100:.0f} % of the power in {_TOTAL_TEXT} lies",
-            source="Szeto 1990, Brain Res Bull 25: 355 (spectral edge frequency)",
+            source="Szeto 1990, Pediatr Res 27: 289 (spectral edge frequency)",
         )
         for share in EDGES
     ),
