@@ -110,6 +110,13 @@ def spectrogram_map() -> Colormap:
     return colormaps[SPECTROGRAM_MAP].with_extremes(bad=(1.0, 1.0, 1.0, 0.0))
 
 
+def height_map() -> Colormap:
+    """The perceptual map of what starts at nothing (heights, coherence): light to dark, so that
+    little of it fades into the paper.
+    """
+    return colormaps["viridis_r"].with_extremes(bad=(1.0, 1.0, 1.0, 0.0))
+
+
 def sequence_colours(n_colours: int) -> list[str]:
     """Colours for ordered things (frequency bands), dark to light, for lines on white."""
     from matplotlib.colors import to_hex

@@ -57,6 +57,7 @@ _FIGURE_ORDER = (
     "band_power",
     "muscle",
     "state_spectra",
+    "aperiodic",
 )
 
 
