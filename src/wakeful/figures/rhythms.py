@@ -16,6 +16,7 @@ from wakeful.figures import frame, panels, style
 from wakeful.figures.absence import why_nothing
 from wakeful.figures.clock import TimeView, make_view
 from wakeful.figures.day import title_line
+from wakeful.figures.lettering import wrap
 from wakeful.figures.reduce import log_rows, mean_columns, quantile_columns
 from wakeful.model.epochs import Rows
 from wakeful.model.rhythms import Connectivity, SpectralFit
@@ -121,14 +122,16 @@ def _compose(
     sizes = [(_TITLE_MM, height) for height, _ in stack]
     if has_light:
         sizes.insert(0, (0.0, 3.0))
-    if notes:
-        sizes.append((9.0, 3.1 * len(notes)))
+    room_pt = (style.WIDTH_MM - style.LEFT_MM - style.RIGHT_MM) * style.POINTS_PER_MM
+    lines = [line for note in notes for line in wrap(note, room_pt, style.NOTE_PT, 4)]
+    if lines:
+        sizes.append((9.0, 3.1 * len(lines)))
     with style.house_style():
         figure, axes = style.stack_axes(sizes, head_mm=12.0 if has_light else 5.0)
         if has_light:
             frame.draw_light_bar(axes.pop(0), view)
-        if notes:
-            _write_notes(axes.pop(), notes)
+        if lines:
+            _write_lines(axes.pop(), lines)
         for (_, draw), panel in zip(stack, axes, strict=True):
             draw(panel)
             frame.shade_missing(panel, view)
@@ -139,16 +142,13 @@ def _compose(
     return figure
 
 
-def _write_notes(axes: Axes, notes: Sequence[str]) -> None:
-    from wakeful.figures.lettering import shorten
-
+def _write_lines(axes: Axes, lines: Sequence[str]) -> None:
     axes.set_axis_off()
-    room_pt = frame.axes_width_pt(axes)
-    for i, note in enumerate(notes):
+    for i, line in enumerate(lines):
         axes.text(
             0,
-            1 - (i + 0.5) / len(notes),
-            shorten(note, room_pt, style.NOTE_PT),
+            1 - (i + 0.5) / len(lines),
+            line,
             transform=axes.transAxes,
             va="center",
             fontsize=style.NOTE_PT,
@@ -298,7 +298,7 @@ def _draw_pair(
     finite = grid[np.isfinite(grid)]
     top = max(0.1, float(np.percentile(finite, 99.5)))
     norm = Normalize(0.0, min(1.0, top))
-    shades = ScalarMappable(norm, style.height_map())
+    shades = ScalarMappable(norm, style.spectrogram_map())
     axes.imshow(
         grid,
         origin="lower",

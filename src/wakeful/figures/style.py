@@ -111,9 +111,7 @@ def spectrogram_map() -> Colormap:
 
 
 def height_map() -> Colormap:
-    """The perceptual map of what starts at nothing (heights, coherence): light to dark, so that
-    little of it fades into the paper.
-    """
+    """The perceptual map of points on paper: what is little is light."""
     return colormaps["viridis_r"].with_extremes(bad=(1.0, 1.0, 1.0, 0.0))
 
 

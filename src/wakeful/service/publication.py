@@ -58,6 +58,8 @@ _FIGURE_ORDER = (
     "muscle",
     "state_spectra",
     "aperiodic",
+    "coherence",
+    "phase_lag",
 )
 
 
