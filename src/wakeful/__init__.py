@@ -13,14 +13,18 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
+    "compute_aperiodic": "wakeful.analysis",
     "compute_band_power": "wakeful.analysis",
     "compute_channel_quality": "wakeful.analysis",
+    "compute_connectivity": "wakeful.analysis",
     "compute_lfp": "wakeful.analysis",
     "compute_muscle_tone": "wakeful.analysis",
     "compute_spectrogram": "wakeful.analysis",
     "make_source": "wakeful.analysis",
     "open_library": "wakeful.analysis",
     "score_sleep": "wakeful.analysis",
+    "fit_spectra": "wakeful.signal.aperiodic",
+    "FitPlan": "wakeful.signal.aperiodic",
     "compute_agreement": "wakeful.sleep.agreement",
     "read_nev": "wakeful.io.neuralynx_events",
     "read_nvt": "wakeful.io.neuralynx_events",
@@ -43,6 +47,8 @@ _WHERE = {
     "MuscleTone": "wakeful.model.epochs",
     "Spectrogram": "wakeful.model.epochs",
     "State": "wakeful.model.epochs",
+    "Connectivity": "wakeful.model.rhythms",
+    "SpectralFit": "wakeful.model.rhythms",
     "Lfp": "wakeful.model.arrays",
     "Channel": "wakeful.model.subject",
     "ChannelKind": "wakeful.model.subject",

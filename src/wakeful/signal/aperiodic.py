@@ -150,6 +150,11 @@ def fit_spectra(
 def aperiodic_level(fits: SpectrumFits, frequency_hz: Floats) -> Floats:
     """log10 power of the aperiodic part, (..., n_frequencies); NaN where there is no fit."""
     offset, exponent = fits.offset[..., None], fits.exponent[..., None]
-    knee_hz = np.where(np.isnan(fits.knee_hz), 0.0, fits.knee_hz)[..., None]
-    level: Floats = offset - np.log10(knee_hz**exponent + frequency_hz**exponent)
+    log_f = np.log(np.asarray(frequency_hz, np.float64))
+    # ln(knee^x + f^x), without a knee x ln(f): a negative exponent has no power of nothing.
+    log_knee = np.log(np.where(np.isnan(fits.knee_hz), 1.0, fits.knee_hz))[..., None]
+    with np.errstate(invalid="ignore"):
+        bent = np.logaddexp(exponent * log_knee, exponent * log_f)
+    straight = np.isnan(fits.knee_hz)[..., None]
+    level: Floats = offset - np.where(straight, exponent * log_f, bent) / math.log(10.0)
     return level
