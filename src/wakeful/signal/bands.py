@@ -59,7 +59,7 @@ PROFILES: Mapping[str, tuple[Band, ...]] = MappingProxyType(
 )
 """Bands of a species, all of the same names. The rat's gammas are where Colgin et al. (2009) found
 them in rats; ripples after Buzsaki (2015, Hippocampus 25: 1073). Delta and theta are those by which
-sleep is scored by in both."""
+sleep is scored in both."""
 
 
 def bin_weights(
