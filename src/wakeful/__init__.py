@@ -13,8 +13,10 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
+    "compute_aperiodic": "wakeful.analysis",
     "compute_band_power": "wakeful.analysis",
     "compute_channel_quality": "wakeful.analysis",
+    "compute_connectivity": "wakeful.analysis",
     "compute_lfp": "wakeful.analysis",
     "compute_muscle_tone": "wakeful.analysis",
     "compute_sleep_features": "wakeful.analysis",
@@ -22,6 +24,8 @@ _WHERE = {
     "make_source": "wakeful.analysis",
     "open_library": "wakeful.analysis",
     "score_sleep": "wakeful.analysis",
+    "fit_spectra": "wakeful.signal.aperiodic",
+    "FitPlan": "wakeful.signal.aperiodic",
     "compute_agreement": "wakeful.sleep.agreement",
     "read_nev": "wakeful.io.neuralynx_events",
     "read_nvt": "wakeful.io.neuralynx_events",
@@ -45,6 +49,8 @@ _WHERE = {
     "SleepFeatures": "wakeful.model.epochs",
     "Spectrogram": "wakeful.model.epochs",
     "State": "wakeful.model.epochs",
+    "Connectivity": "wakeful.model.rhythms",
+    "SpectralFit": "wakeful.model.rhythms",
     "Lfp": "wakeful.model.arrays",
     "Channel": "wakeful.model.subject",
     "ChannelKind": "wakeful.model.subject",

@@ -30,6 +30,7 @@ from wakeful.model.epochs import (
 )
 from wakeful.model.errors import BadParameters, UnknownResult
 from wakeful.model.quality import ChannelQuality, Mark
+from wakeful.model.rhythms import Connectivity, SpectralFit
 from wakeful.model.subject import Channel, Session, Subject
 from wakeful.model.time import Interval, Span
 from wakeful.service.lookup import Found, find_session, find_sessions
@@ -170,6 +171,55 @@ def compute_band_power(
         "session": _session(_one_span(stop_s), epoch_s, 50.0),
     }
     result: BandPower = _run("band_power", values, params).band_power
+    return result
+
+
+def compute_aperiodic(
+    spectrogram: Spectrogram, *, params: Mapping[str, Any] | None = None
+) -> SpectralFit:
+    """Aperiodic exponent, peaks above it, and theta by its peak, per epoch and region.
+
+    Parameters
+    ----------
+    params : of the step `aperiodic`
+    """
+    epoch_s = spectrogram.epoch_s
+    stop_s = float(spectrogram.start_s[-1]) + epoch_s if spectrogram.n_rows else 0.0
+    values = {
+        "spectrogram": spectrogram,
+        "block": Interval(0.0, stop_s),
+        "session": _session(_one_span(stop_s), epoch_s, 50.0),
+    }
+    result: SpectralFit = _run("aperiodic", values, params).spectral_fit
+    return result
+
+
+def compute_connectivity(
+    lfp: Lfp,
+    *,
+    epoch_s: float = 4.0,
+    quality: ChannelQuality | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Connectivity:
+    """Coherence, phase locking and phase-lag index of every two regions, per window.
+
+    Parameters
+    ----------
+    quality : from `compute_channel_quality`: bad channels are left out; None uses all
+    params : of the step `connectivity`
+
+    Raises
+    ------
+    Unavailable
+        There are fewer than two regions.
+    """
+    values = {
+        "lfp": lfp,
+        "block": _whole_epochs(lfp.spans, epoch_s),
+        "session": _session(lfp.spans, epoch_s, 50.0),
+        "channel_quality": quality,
+    }
+    result: Connectivity = _run("connectivity", values, params).connectivity
     return result
 
 

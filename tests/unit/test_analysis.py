@@ -37,6 +37,19 @@ def test_from_samples_to_band_power(samples):
     assert hypnogram.n_rows == 15
 
 
+def test_rhythms_from_plain_arrays(samples):
+    channels = [wakeful.Channel(name="a", region="CA1"), wakeful.Channel(name="b", region="PFC")]
+    lfp, _ = wakeful.compute_lfp(wakeful.make_source(samples, 2000.0, channels))
+    fit = wakeful.compute_aperiodic(wakeful.compute_spectrogram(lfp))
+    assert fit.n_rows == 15
+    np.testing.assert_allclose(fit.theta_hz[:, 0], 7.3, atol=0.1)
+    np.testing.assert_allclose(np.nanmedian(fit.exponent[:, 1]), 0, atol=0.1)  # white noise
+    together = wakeful.compute_connectivity(lfp)
+    assert together.pairs == (("CA1", "PFC"),)
+    assert together.n_epochs[0, 0] == 15
+    assert "volume conduction" in together.notes[0]
+
+
 def test_parameters_are_those_of_the_step(samples):
     lfp, _ = wakeful.compute_lfp(wakeful.make_source(samples, 2000.0))
     spectrogram = wakeful.compute_spectrogram(lfp, params={"highest_hz": 50.0})

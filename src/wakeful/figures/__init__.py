@@ -12,6 +12,7 @@ from wakeful.figures.day import (
 from wakeful.figures.features import draw_sleep_features
 from wakeful.figures.quality import FAULT_COLOURS, draw_channel_quality
 from wakeful.figures.render import FORMATS, Format, read_key, render, stamp
+from wakeful.figures.rhythms import draw_connectivity, draw_spectral_fit
 from wakeful.figures.spectra import draw_state_spectra
 from wakeful.figures.style import STATE_COLOURS, STATE_ROWS, STYLE_VERSION
 
@@ -24,10 +25,12 @@ __all__ = [
     "Format",
     "draw_band_power",
     "draw_channel_quality",
+    "draw_connectivity",
     "draw_day",
     "draw_hypnogram",
     "draw_muscle",
     "draw_sleep_features",
+    "draw_spectral_fit",
     "draw_spectrogram",
     "draw_state_spectra",
     "read_key",

@@ -96,6 +96,8 @@ def title_panel(axes: Axes, name: str, note: str = "", *, what: str = "") -> Non
     room_pt = axes_width_pt(axes) - (_TITLE_GAP_PT if note else 0.0)
     title_room_pt, note_room_pt = lettering.share_room(title_pt, note_pt, room_pt)
     name_room_pt = title_room_pt - lettering.width_pt(what, style.LABEL_PT, bold=True)
+    if title_room_pt >= title_pt:  # letters that are kerned are narrower together than apart
+        name_room_pt = lettering.width_pt(name, style.LABEL_PT, bold=True)
     axes.annotate(
         # A hundredth of a point, so that rounding cuts nothing that fits.
         lettering.shorten(name, name_room_pt + 0.01, style.LABEL_PT, bold=True) + what,

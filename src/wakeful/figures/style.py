@@ -110,6 +110,11 @@ def spectrogram_map() -> Colormap:
     return colormaps[SPECTROGRAM_MAP].with_extremes(bad=(1.0, 1.0, 1.0, 0.0))
 
 
+def height_map() -> Colormap:
+    """The perceptual map of points on paper: what is little is light."""
+    return colormaps["viridis_r"].with_extremes(bad=(1.0, 1.0, 1.0, 0.0))
+
+
 def sequence_colours(n_colours: int) -> list[str]:
     """Colours for ordered things (frequency bands), dark to light, for lines on white."""
     from matplotlib.colors import to_hex

@@ -58,6 +58,9 @@ _FIGURE_ORDER = (
     "muscle",
     "sleep_features",
     "state_spectra",
+    "aperiodic",
+    "coherence",
+    "phase_lag",
 )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,24 @@ SLOW_GAMMA = Band("slow gamma", 30.0, 60.0)
 FAST_GAMMA = Band("fast gamma", 60.0, 100.0)
 BANDS = (DELTA, THETA, SIGMA, BETA, SLOW_GAMMA, FAST_GAMMA)
 """Rodent bands (Buzsaki & Draguhn 2004; Colgin et al. 2009 for the two gammas)."""
+RIPPLE = Band("ripple", 110.0, 200.0)
+PROFILES: Mapping[str, tuple[Band, ...]] = MappingProxyType(
+    {
+        "mouse": (*BANDS, RIPPLE),
+        "rat": (
+            DELTA,
+            THETA,
+            SIGMA,
+            Band("beta", 15.0, 25.0),
+            Band("slow gamma", 25.0, 50.0),
+            Band("fast gamma", 65.0, 140.0),
+            Band("ripple", 140.0, 200.0),
+        ),
+    }
+)
+"""Bands of a species, all of the same names. The rat's gammas are where Colgin et al. (2009) found
+them in rats; ripples after Buzsaki (2015, Hippocampus 25: 1073). Delta and theta are those by which
+sleep is scored in both."""
 
 
 def bin_weights(

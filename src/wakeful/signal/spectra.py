@@ -264,7 +264,11 @@ def _read_batch(
     n_samples = _epoch_samples(span, epoch_s)
     first = batch[0][1]
     piece = lfp.read_uv(span.first_sample + first, batch[-1][1] + n_samples - first, rows)
-    epochs = np.stack([piece[:, o - first : o - first + n_samples] for _, o in batch], axis=1)
+    offsets = np.array([offset for _, offset in batch]) - first
+    if np.array_equal(offsets, np.arange(len(batch)) * n_samples):
+        epochs = piece.reshape(len(rows), len(batch), n_samples)  # one after the other: no copy
+    else:
+        epochs = np.stack([piece[:, o : o + n_samples] for o in offsets], axis=1)
     return EpochBatch(
         np.array([number for number, _ in batch]),
         epochs,

@@ -77,6 +77,8 @@ def compute_features(
     power = band_power.power_uv2[:, order, :].astype(np.float64)
     has_data = np.asarray(np.isfinite(power).any(axis=(1, 2)), np.bool_)
     log_power = _log(power)
+    # Only fast recordings have ripples: what is odd must not hang on the rate.
+    slow = [i for i, band in enumerate(band_power.bands) if band != "ripple"]
     delta = log_power[:, :, band_power.bands.index("delta")]
     theta = log_power[:, :, band_power.bands.index("theta")]
     emg = lfp_emg = np.full(band_power.n_rows, np.nan)
@@ -97,7 +99,7 @@ def compute_features(
         lfp_emg=np.where(has_data, lfp_emg, np.nan),
         regions=tuple(band_power.regions[i] for i in order),
         has_data=has_data,
-        odd=has_data & _find_odd(power, artefact_sds),
+        odd=has_data & _find_odd(power[:, :, slow], artefact_sds),
         starts=starts,
     )
 

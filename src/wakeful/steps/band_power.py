@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from wakeful.step import Step, parameter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from wakeful.signal.bands import Band
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,25 +31,43 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
-    """Edges of the bands, low edge included and high edge excluded."""
+    """A species' bands, and edges that are to be others: low included, high excluded."""
 
-    delta_hz: tuple[float, float] = parameter(
-        (1.0, 4.0), unit="Hz", source="slow waves of NREM in rodents"
+    species: Literal["mouse", "rat"] = parameter(
+        "mouse",
+        unit="",
+        source="its bands, where no edges are given; see Spectra and band power",
+        choices=("mouse", "rat"),
     )
-    theta_hz: tuple[float, float] = parameter(
-        (6.0, 9.0), unit="Hz", source="mouse hippocampus, running and REM (Buzsaki 2002)"
+    delta_hz: tuple[float, float] | None = parameter(
+        None, unit="Hz", source="1 to 4: slow waves of NREM in rodents"
     )
-    sigma_hz: tuple[float, float] = parameter(
-        (10.0, 15.0), unit="Hz", source="sleep spindles in rodents"
+    theta_hz: tuple[float, float] | None = parameter(
+        None, unit="Hz", source="6 to 9: hippocampus, running and REM (Buzsaki 2002)"
     )
-    beta_hz: tuple[float, float] = parameter(
-        (15.0, 30.0), unit="Hz", source="Buzsaki & Draguhn 2004, Science 304: 1926"
+    sigma_hz: tuple[float, float] | None = parameter(
+        None, unit="Hz", source="10 to 15: sleep spindles in rodents"
     )
-    slow_gamma_hz: tuple[float, float] = parameter(
-        (30.0, 60.0), unit="Hz", source="Colgin et al. 2009, Nature 462: 353"
+    beta_hz: tuple[float, float] | None = parameter(
+        None,
+        unit="Hz",
+        source="mouse 15 to 30, rat 15 to 25 (Buzsaki & Draguhn 2004, Science 304: 1926)",
     )
-    fast_gamma_hz: tuple[float, float] = parameter(
-        (60.0, 100.0), unit="Hz", source="Colgin et al. 2009, Nature 462: 353"
+    slow_gamma_hz: tuple[float, float] | None = parameter(
+        None,
+        unit="Hz",
+        source="mouse 30 to 60, rat 25 to 50 (Colgin et al. 2009, Nature 462: 353)",
+    )
+    fast_gamma_hz: tuple[float, float] | None = parameter(
+        None,
+        unit="Hz",
+        source="mouse 60 to 100, rat 65 to 140 (Colgin et al. 2009, Nature 462: 353)",
+    )
+    ripple_hz: tuple[float, float] | None = parameter(
+        None,
+        unit="Hz",
+        source="mouse 110 to 200, rat 140 to 200, where the spectrogram reaches so far (Buzsaki "
+        "2015, Hippocampus 25: 1073)",
     )
 
     def __post_init__(self) -> None:
@@ -55,7 +75,9 @@ class Params:
         problems = [
             f"{f.name} = {value} is not a low edge of 0 Hz or more and a higher high edge"
             for f in fields(self)
-            if not 0 <= (value := getattr(self, f.name))[0] < value[1] < float("inf")
+            if f.name != "species"
+            and (value := getattr(self, f.name)) is not None
+            and not 0 <= value[0] < value[1] < float("inf")
         ]
         if problems:
             raise BadParameters(
@@ -74,16 +96,22 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     """Integrate the density over each band, parts of frequency bins counted exactly.
 
     A band that reaches beyond the spectrogram (80 % of Nyquist, or its highest frequency) is NaN,
-    and so is one that begins below twice the corner of the hardware's high-pass filters: for delta
+    but for ripples, which most slow recordings can't have: they are left out there. NaN, too, is
+    one that begins below twice the corner of the hardware's high-pass filters: for delta
     from 1 Hz on that is a corner above 0.5 Hz.
     """
-    from wakeful.signal.bands import Band, compute_band_power
+    from wakeful.signal.bands import PROFILES, Band, compute_band_power, reaches
     from wakeful.signal.header_faults import TRUSTED_FROM_CORNERS
 
     spectrogram = inputs.spectrogram
     bands = tuple(
-        Band(f.name.removesuffix("_hz").replace("_", " "), *getattr(params, f.name))
-        for f in fields(params)
+        Band(band.name, *edges) if (edges := getattr(params, _field(band))) else band
+        for band in PROFILES[params.species]
+    )
+    bands = tuple(
+        band
+        for band in bands
+        if band.name != "ripple" or reaches(spectrogram.frequency_hz, band.high_hz)
     )
     power_uv2 = compute_band_power(spectrogram.power_uv2_per_hz, spectrogram.frequency_hz, bands)
     refused: list[str] = []
@@ -110,6 +138,10 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     )
 
 
+def _field(band: Band) -> str:
+    return f"{band.name.replace(' ', '_')}_hz"
+
+
 def draw(inputs: Inputs, params: Params, outputs: Outputs) -> Mapping[str, Figure]:  # noqa: ARG001
     """Band powers of every region of one local day."""
     from wakeful.figures import draw_band_power
@@ -120,13 +152,13 @@ def draw(inputs: Inputs, params: Params, outputs: Outputs) -> Mapping[str, Figur
 
 STEP = Step(
     title="Band power",
-    summary="Power in delta, theta, sigma, beta and gamma, per epoch and region.",
+    summary="Power in delta, theta, sigma, beta, gamma and ripples, per epoch and region.",
     inputs=Inputs,
     params=Params,
     outputs=Outputs,
     compute=compute,
     draw=draw,
-    version=2,
+    version=3,
     masks="none",
     masks_reason="it works on the spectrogram, out of which bad channels were left",
     per="block",

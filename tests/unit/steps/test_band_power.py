@@ -35,9 +35,17 @@ def _inputs(spectrogram):
 
 def test_power_is_density_times_width():
     result = compute(_inputs(_spectrogram()), Params()).band_power
-    assert result.bands == ("delta", "theta", "sigma", "beta", "slow gamma", "fast gamma")
+    assert result.bands == (
+        "delta",
+        "theta",
+        "sigma",
+        "beta",
+        "slow gamma",
+        "fast gamma",
+        "ripple",
+    )
     widths = [high - low for low, high in result.edges_hz]
-    assert widths == [3, 3, 5, 15, 30, 40]
+    assert widths == [3, 3, 5, 15, 30, 40, 90]
     np.testing.assert_allclose(result.power_uv2[0, 0], widths, rtol=1e-6)
     np.testing.assert_allclose(result.power_uv2[2, 1], np.array(widths) * 7.0, rtol=1e-6)
     assert np.isnan(result.power_uv2[1]).all()
@@ -49,6 +57,25 @@ def test_bands_that_the_rate_can_not_show_are_nan():
     result = compute(_inputs(_spectrogram(80.0)), Params()).band_power
     assert np.isfinite(result.power_uv2[0, :, :5]).all()
     assert np.isnan(result.power_uv2[0, :, 5]).all()
+    # Ripples are not missed in a slow recording: they are no band of it.
+    assert result.bands[-1] == "fast gamma"
+    assert compute(_inputs(_spectrogram(199.0)), Params()).band_power.bands[-1] == "fast gamma"
+    assert compute(_inputs(_spectrogram(200.0)), Params()).band_power.bands[-1] == "ripple"
+
+
+def test_a_species_has_its_bands_and_edges_that_are_given_win():
+    params = STEP.make_params({"species": "rat", "slow_gamma_hz": [30, 55]})
+    result = compute(_inputs(_spectrogram()), params).band_power
+    mouse = compute(_inputs(_spectrogram()), Params()).band_power
+    assert result.bands == mouse.bands
+    edges = dict(zip(result.bands, result.edges_hz, strict=True))
+    assert edges["theta"] == (6, 9)  # sleep is scored by the same in both
+    assert edges["beta"] == (15, 25)
+    assert edges["slow gamma"] == (30, 55)
+    assert edges["fast gamma"] == (65, 140)
+    np.testing.assert_allclose(result.power_uv2[0, 0, -2:], [75, 60], rtol=1e-6)
+    with pytest.raises(BadParameters, match="species"):
+        STEP.make_params({"species": "cat"})
 
 
 def test_edges_are_parameters():

@@ -179,6 +179,7 @@ def test_delta_is_refused_behind_a_high_pass_of_one_hertz_and_nothing_else():
         "beta": True,
         "slow gamma": True,
         "fast gamma": True,
+        "ripple": True,
     }
     assert power.refused == ("CA1: hardware high-pass of 1 Hz: delta can't be trusted",)
     for corners in ([0.1] * 3, [0.5] * 3, [None] * 3):
