@@ -16,6 +16,7 @@ from wakeful.cli.library import add, backup, init, report, run, status
 from wakeful.cli.marks import marks_app
 from wakeful.cli.mirror import mirror
 from wakeful.cli.output import error_console
+from wakeful.cli.scores import scores_app
 from wakeful.cli.sheet import sheet_app
 from wakeful.cli.store import compress
 from wakeful.model.errors import WakefulError
@@ -72,6 +73,7 @@ for command in (
 app.add_typer(sheet_app, name="sheet")
 app.add_typer(export_app, name="export")
 app.add_typer(marks_app, name="marks")
+app.add_typer(scores_app, name="scores")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from wakeful.figures.day import (
 )
 from wakeful.figures.quality import FAULT_COLOURS, draw_channel_quality
 from wakeful.figures.render import FORMATS, Format, read_key, render, stamp
+from wakeful.figures.scorers import draw_scorers
 from wakeful.figures.spectra import draw_state_spectra
 from wakeful.figures.style import STATE_COLOURS, STATE_ROWS, STYLE_VERSION
 
@@ -26,6 +27,7 @@ __all__ = [
     "draw_day",
     "draw_hypnogram",
     "draw_muscle",
+    "draw_scorers",
     "draw_spectrogram",
     "draw_state_spectra",
     "read_key",

@@ -480,6 +480,7 @@ class TestSirenia:
             )
 
     @pytest.mark.real_data
+    @pytest.mark.slow
     def test_real_scores(self, real_data: Path) -> None:
         """Three mice, three scorers each, as the program exported them."""
         paths = sorted((real_data / "sleep/focolab_3scorers").glob("*scores_*.txt"))
