@@ -6,29 +6,37 @@ import csv
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
-from enum import StrEnum
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import typer
 from rich.markup import escape
 
 from wakeful.cli.output import JsonOption, console, print_json, print_table
+from wakeful.cli.score_reading import (
+    Artefacts,
+    ArtefactsOption,
+    ColumnOption,
+    EpochOption,
+    FromOption,
+    Kind,
+    LabelsOption,
+    LightsOption,
+    OffsetOption,
+    Reading,
+    ResampleOption,
+    StartOption,
+    ZoneOption,
+    make_session,
+)
 from wakeful.io.atomic import write_bytes
-from wakeful.io.scores import FORMATS, ReadOptions, WriteOptions, read_scores, write_scores
+from wakeful.io.scores import FORMATS, WriteOptions, write_scores
 from wakeful.model.epochs import Hypnogram, State
 from wakeful.model.errors import BadParameters, BadScores
-from wakeful.model.scores import ScoredStretches
-from wakeful.model.subject import LightSchedule, Session, Subject
 from wakeful.publish.scorer_tables import comparison_files, comparison_json
 from wakeful.sleep.hand_scores import (
-    LabelMap,
-    make_hypnogram,
-    offset_from_clock,
     parse_label_map,
 )
 from wakeful.sleep.scorers import SCORED, Comparison, compare_scorers
@@ -39,129 +47,6 @@ scores_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Hand scores: bring them onto a session's clock, into another format, and beside others.",
 )
-
-
-class Kind(StrEnum):
-    """The formats of hand scores."""
-
-    CSV = "csv"
-    EDF = "edf"
-    ACCUSLEEP = "accusleep"
-    VISBRAIN = "visbrain"
-    MAT = "mat"
-    BUZCODE = "buzcode"
-    SPIKE2 = "spike2"
-    SIRENIA = "sirenia"
-
-
-class Artefacts(StrEnum):
-    """What becomes of epochs that were scored and marked as artefacts besides."""
-
-    KEEP = "keep"
-    UNCLASSIFIED = "unclassified"
-
-
-FromOption = Annotated[
-    Kind | None,
-    typer.Option(
-        "--from", help="The format. Default: found from name and contents.", show_default=False
-    ),
-]
-EpochOption = Annotated[
-    float | None,
-    typer.Option(
-        "--epoch", help="Epoch length, s, of files that do not say it.", show_default=False
-    ),
-]
-ResampleOption = Annotated[
-    float | None,
-    typer.Option(
-        "--resample",
-        help="Epoch length, s, to bring scores to. An epoch gets the state that fills most of it; "
-        "unclassified where two fill equally much; no data where a part was not scored.",
-        show_default=False,
-    ),
-]
-LabelsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--labels",
-        help='What labels mean that are no common names: "W=awake, 1=NREM, puff=ignore". States: '
-        "awake, NREM, REM, unclassified, no data; repeatable.",
-    ),
-]
-ColumnOption = Annotated[
-    str | None,
-    typer.Option(
-        help="The column (CSV), variable (.mat) or channel (Spike2) with the labels.",
-        show_default=False,
-    ),
-]
-OffsetOption = Annotated[
-    float | None,
-    typer.Option(
-        help="By how many seconds scoring begins after the session. Default: 0, or what --start "
-        "and the file's clock say.",
-        show_default=False,
-    ),
-]
-StartOption = Annotated[
-    datetime | None,
-    typer.Option(
-        help="When the session began, on the clock of the scores.",
-        show_default=False,
-        formats=["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"],
-    ),
-]
-ArtefactsOption = Annotated[
-    Artefacts,
-    typer.Option(help='What becomes of epochs marked as artefacts besides ("Non REM X").'),
-]
-ZoneOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Time zone of that clock, for figures: Europe/Berlin. Needs --start.",
-        show_default=False,
-    ),
-]
-LightsOption = Annotated[
-    str | None,
-    typer.Option(
-        help="When the lights are on: 07:00-19:00. Needs --start and --zone.", show_default=False
-    ),
-]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """How files of scores are read and laid onto the session's clock."""
-
-    kind: Kind | None
-    epoch_s: float | None
-    resample_s: float | None
-    labels: LabelMap
-    column: str | None
-    offset_s: float | None
-    start: datetime | None
-    artefacts: Artefacts
-
-    def read(self, path: Path) -> ScoredStretches:
-        """The file as it is."""
-        options = ReadOptions(epoch_s=self.epoch_s, column=self.column)
-        return read_scores(path, None if self.kind is None else self.kind.value, options)
-
-    def place(self, stretches: ScoredStretches, start: datetime | None) -> Hypnogram:
-        """On the session's clock; `start` is its start on the clock of the file."""
-        offset_s = self.offset_s or 0.0
-        if self.offset_s is None and start is not None and stretches.zero_local is not None:
-            offset_s = offset_from_clock(stretches, start)
-        return make_hypnogram(
-            stretches,
-            epoch_s=self.resample_s,
-            offset_s=offset_s,
-            labels=self.labels,
-            keep_artefacts=self.artefacts is Artefacts.KEEP,
-        )
 
 
 @scores_app.command()
@@ -366,55 +251,6 @@ def _animals(files: Sequence[Path], table: Path | None) -> dict[str, dict[str, P
     return animals
 
 
-def make_session(
-    subject: str, duration_s: float, start: datetime | None, zone: str | None, lights: str | None
-) -> Session:
-    """A session of files alone, for figures and light phases.
-
-    Raises
-    ------
-    BadParameters
-        The zone or the light schedule can't be read, or lacks what it needs.
-    """
-    if lights is not None and (start is None or zone is None):
-        raise BadParameters(
-            "lights mean nothing without a clock",
-            where="--lights",
-            remedy="give --start and --zone",
-        )
-    start_utc = None
-    if start is not None and zone is not None:
-        try:
-            start_utc = start.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise BadParameters(
-                f"there is no time zone {zone!r}", where="--zone", remedy="as in Europe/Berlin"
-            ) from error
-    return Session(
-        name="",
-        subject=Subject(identifier=subject),
-        start_utc=start_utc,
-        duration_s=duration_s,
-        time_zone=zone or "UTC",
-        light=None if lights is None else _parse_lights(lights),
-    )
-
-
-def _parse_lights(text: str) -> LightSchedule:
-    match = re.fullmatch(r"\s*(\d\d?:\d\d)\s*-\s*(\d\d?:\d\d)\s*", text)
-    try:
-        if match is None:
-            raise ValueError(text)
-        on, off = (time.fromisoformat(part.rjust(5, "0")) for part in match.groups())
-    except ValueError:
-        raise BadParameters(
-            f"{text!r} does not say when the lights are on",
-            where="--lights",
-            remedy="write 07:00-19:00",
-        ) from None
-    return LightSchedule(on=on, off=off)
-
-
 def _write_report(
     folder: Path,
     comparisons: Sequence[Comparison],
@@ -519,3 +355,109 @@ def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
             f"{np.nanmean(rem):.3f} ({np.nanmin(rem):.3f} to {np.nanmax(rem):.3f})",
             highlight=False,
         )
+
+
+@scores_app.command()
+def statistics(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The file of scores.", exists=True)],
+    out: Annotated[Path, typer.Argument(help="A folder for the tables (CSV) and the figure.")],
+    ictal: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV of seizures (start_s, stop_s, kind: ictal or post-ictal): left out of "
+            "bouts, state time and transitions.",
+            show_default=False,
+            exists=True,
+        ),
+    ] = None,
+    from_: FromOption = None,
+    epoch: EpochOption = None,
+    resample: ResampleOption = None,
+    labels: LabelsOption = None,
+    column: ColumnOption = None,
+    offset: OffsetOption = None,
+    start: StartOption = None,
+    artefacts: ArtefactsOption = Artefacts.KEEP,
+    zone: ZoneOption = None,
+    lights: LightsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bouts, transitions, state time per hour and light phase of a file of scores.
+
+    The same as the step `sleep_bouts` gives for a session of the library, at its defaults.
+    """
+    from wakeful.figures import render
+    from wakeful.io.ictal_file import read_ictal
+    from wakeful.publish.bout_tables import bout_files
+    from wakeful.steps import sleep_bouts
+
+    reading = Reading(
+        kind=from_,
+        epoch_s=epoch,
+        resample_s=resample,
+        labels=parse_label_map(labels or ()),
+        column=column,
+        offset_s=offset,
+        start=start,
+        artefacts=artefacts,
+    )
+    stretches = reading.read(source)
+    began = start or stretches.zero_local
+    hypnogram = reading.place(stretches, start)
+    if hypnogram.n_rows == 0:
+        raise BadScores(
+            "no epoch lies after the session's start",
+            where=source.name,
+            remedy="correct --offset or --start",
+        )
+    stop_s = float(hypnogram.start_s[-1]) + hypnogram.epoch_s
+    inputs = sleep_bouts.Inputs(
+        hypnogram=hypnogram,
+        session=make_session(source.stem, stop_s, began, zone, lights),
+        ictal=None if ictal is None else read_ictal(ictal),
+    )
+    params = sleep_bouts.Params()
+    found = sleep_bouts.compute(inputs, params)
+    files = bout_files(found.bouts, found.state_hours, found.bout_statistics)
+    key = hashlib.sha256(np.ascontiguousarray(hypnogram.state).tobytes()).hexdigest()
+    (figure,) = sleep_bouts.draw(inputs, params, found).values()
+    files["sleep_bouts.png"] = render(figure, "png", key)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        write_bytes(out / name, data)
+    counted = found.bout_statistics
+    notes = (*hypnogram.notes, *counted.notes)
+    if as_json:
+        print_json(
+            {
+                "epoch_s": counted.epoch_s,
+                "minutes": dict(zip(counted.states, counted.minutes[0].tolist(), strict=True)),
+                "n_bouts": dict(zip(counted.states, counted.n_bouts[0].tolist(), strict=True)),
+                "ictal_min": counted.ictal_min,
+                "post_ictal_min": counted.post_ictal_min,
+                "files": sorted(files),
+                "notes": list(notes),
+            }
+        )
+        return
+    print_table(
+        ("phase", "state", "min", "%", "bouts", "median bout s"),
+        [
+            (
+                phase,
+                state,
+                f"{counted.minutes[i, j]:.1f}",
+                f"{100 * counted.share[i, j]:.1f}" if np.isfinite(counted.share[i, j]) else "–",
+                f"{counted.n_bouts[i, j]}",
+                f"{counted.median_bout_s[i, j]:.0f}"
+                if np.isfinite(counted.median_bout_s[i, j])
+                else "–",
+            )
+            for i, phase in enumerate(counted.phases)
+            for j, state in enumerate(counted.states)
+        ],
+        right=4,
+    )
+    for note in notes:
+        console.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)
+    console.print(f"written to {escape(str(out))}: {', '.join(sorted(files))}", highlight=False)

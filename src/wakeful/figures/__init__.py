@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wakeful.figures.bouts import draw_bouts
 from wakeful.figures.day import (
     draw_band_power,
     draw_day,
@@ -23,6 +24,7 @@ __all__ = [
     "STYLE_VERSION",
     "Format",
     "draw_band_power",
+    "draw_bouts",
     "draw_channel_quality",
     "draw_day",
     "draw_hypnogram",

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wakeful.cli import app
-from wakeful.cli.scores import Kind
+from wakeful.cli.score_reading import Kind
 from wakeful.io.scores import FORMATS
 from wakeful.model.errors import BadParameters, BadScores, WakefulError
 
@@ -145,3 +145,26 @@ def test_what_compare_needs(scores: Path, tmp_path: Path) -> None:
     with pytest.raises(BadParameters, match="Nowhere"):
         run("compare", scores, copy, "--out", tmp_path / "r", *clock[:2], "--zone", "Nowhere")
     run("compare", scores, copy, "--out", tmp_path / "r", *clock, "--lights", "7:00-19:00")
+
+
+def test_statistics(scores: Path, tmp_path: Path) -> None:
+    seizures = tmp_path / "seizures.csv"
+    seizures.write_text("start_s,stop_s,kind\n25,28,ictal\n", encoding="utf-8")
+    out = tmp_path / "bouts"
+    clock = ("--zone", "America/Chicago", "--lights", "07:00-19:00")
+    found = json.loads(
+        run(
+            *("statistics", scores, out, "--ictal", seizures, "--json"),
+            *("--start", "2019-01-02 09:00:00", *clock),
+        )
+    )
+    assert found["minutes"]["NREM"] == pytest.approx(10 / 60)
+    assert found["ictal_min"] == pytest.approx(10 / 60)
+    assert sorted(p.name for p in out.iterdir()) == found["files"]
+    lines = (out / "bouts.csv").read_text().splitlines()
+    assert lines[1:] == ["awake,0,20,no,no", "NREM,30,10,no,yes", "REM,40,10,yes,no"]
+    said = run("statistics", scores, out)
+    assert "whole" in said
+    assert "light" not in said
+    with pytest.raises(BadScores, match="no epoch lies after"):
+        run("statistics", scores, out, "--offset", -1000)

@@ -10,13 +10,12 @@ import pytest
 
 from wakeful.io.scores import FORMATS, ReadOptions, WriteOptions, read_scores, write_scores
 from wakeful.io.scores.edf_plus import read_annotations
-from wakeful.model.epochs import Hypnogram, State
+from wakeful.model.epochs import Hypnogram
 from wakeful.model.errors import BadRecording, BadScores
-from wakeful.sleep.hand_scores import LabelMap, make_hypnogram, parse_label_map
+from wakeful.sleep.hand_scores import make_hypnogram, parse_label_map
 
 A, U, N, R, X = 0, 1, 2, 3, -1
 START = datetime.fromisoformat("2026-03-02T13:02:11")
-FOUR = ReadOptions(epoch_s=4.0)
 
 
 def hypnogram_of(states: list[int], epoch_s: float = 4.0, first: int = 0) -> Hypnogram:
@@ -507,6 +506,3 @@ def test_a_name_that_says_nothing(tmp_path: Path) -> None:
 def test_every_format_says_what_it_is() -> None:
     assert [f.name for f in FORMATS.values()] == list(FORMATS)
     assert all(f.title and f.suffixes for f in FORMATS.values())
-    assert LabelMap(states={}).ignored == frozenset()
-    assert FOUR.epoch_s == 4.0
-    assert State(A) is State.AWAKE
