@@ -217,11 +217,10 @@ def _animals(files: Sequence[Path], table: Path | None) -> dict[str, dict[str, P
             where="scores compare",
         )
     if table is None:
-        stems = [path.stem for path in files]
-        names = [
-            path.stem if stems.count(path.stem) == 1 else f"{path.parent.name}/{path.name}"
-            for path in files
-        ]
+        names = [path.stem for path in files]
+        for longer in (lambda path: path.name, lambda path: f"{path.parent.name}/{path.name}"):
+            if len(set(names)) < len(names):
+                names = [longer(path) for path in files]
         if len(set(names)) < len(names):
             raise BadParameters(
                 "a file is given twice", where="scores compare", remedy="give each scorer once"
@@ -273,15 +272,23 @@ def _write_report(
     return tuple(files)
 
 
+def _print_animals(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: int) -> None:
+    """A table whose first column is left out where there is one animal without a name."""
+    first = 0 if any(row[0] for row in rows) else 1
+    print_table(columns[first:], [row[first:] for row in rows], right=right)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if np.isfinite(share) else "–"
+
+
 def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
     def number(value: float, digits: int = 3) -> str:
         return f"{value:.{digits}f}" if np.isfinite(value) else "–"
 
     rows = []
     for c in comparisons:
-        shown = [
-            (p.first, p.second, p.agreement, f"{100 * p.near_transition:.0f} %") for p in c.pairs
-        ]
+        shown = [(p.first, p.second, p.agreement, _percent(p.near_transition)) for p in c.pairs]
         if c.consensus is not None:
             shown += [
                 ("consensus", name, found, "")
@@ -300,7 +307,7 @@ def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
             )
             for reference, scorer, found, near in shown
         ]
-    print_table(
+    _print_animals(
         (
             "animal",
             "reference",
@@ -327,7 +334,7 @@ def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
                 f"{100 * c.consensus.unanimous:.1f} % of epochs",
                 highlight=False,
             )
-    print_table(
+    _print_animals(
         (
             "animal",
             "scorer",

@@ -28,6 +28,7 @@ _NAMES: dict[State, str] = {
 _KNOWN = {name: state for state, names in _NAMES.items() for name in names.split()}
 _TARGETS = {state.label.casefold(): state for state in State} | {"nodata": State.NO_DATA}
 _IGNORE = "ignore"
+_ARTEFACT = re.compile(r"(\s*\*|\s+[xX])$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +86,18 @@ def parse_label_map(texts: Iterable[str]) -> LabelMap:
 
 def label_states(
     stretches: ScoredStretches, labels: LabelMap = NO_MAP
-) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """State of each stretch, and which stretches are scores at all.
+) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """State of each stretch, which stretches are scores at all, and which are spoilt.
 
     A label is looked up in the map, then among those the format defines, then among the common
     names (W, Wake, NR, NREM, SWS, R, REM, PS, A, X, ...), whatever their case, spaces and hyphens.
+    A label that is known but for an asterisk or an " X" at its end ("NR*", "Wake X") is that state,
+    marked as spoilt by an artefact.
 
     Returns
     -------
-    (n_stretches,) values of `State`, (n_stretches,) False where the map says `ignore`
+    (n_stretches,) values of `State`; (n_stretches,) False where the map says `ignore`;
+    (n_stretches,) whether it is marked as an artefact, by its label or by the file
 
     Raises
     ------
@@ -104,6 +108,7 @@ def label_states(
     ignored = _Lookup(dict.fromkeys(labels.ignored, State.NO_DATA))
     defined = _Lookup(dict(stretches.meaning))
     meaning: dict[str, State | None] = {}
+    spoilt: set[str] = set()
     unknown: dict[str, str] = {}
     for label, place in zip(stretches.label, stretches.place, strict=True):
         if label in meaning or label in unknown:
@@ -111,12 +116,10 @@ def label_states(
         if ignored.find(label) is not None:
             meaning[label] = None
             continue
-        for source in (own, defined):
-            state = source.find(label)
-            if state is not None:
-                break
-        else:
-            state = _KNOWN.get(_plain(label))
+        state = _find(label, own, defined)
+        if state is None and (bare := _ARTEFACT.sub("", label)) not in ("", label):
+            state = _find(bare, own, defined)
+            spoilt |= {label} if state is not None else set()
         if state is None:
             unknown[label] = place
         else:
@@ -135,7 +138,17 @@ def label_states(
         )
     found = [meaning[label] for label in stretches.label]
     states = np.array([State.NO_DATA if s is None else s for s in found], np.int8)
-    return states, np.array([s is not None for s in found], np.bool_)
+    scored = np.array([s is not None for s in found], np.bool_)
+    marked = np.array([label in spoilt for label in stretches.label], np.bool_)
+    return states, scored, marked | stretches.artefact
+
+
+def _find(label: str, own: _Lookup, defined: _Lookup) -> State | None:
+    for source in (own, defined):
+        state = source.find(label)
+        if state is not None:
+            return state
+    return _KNOWN.get(_plain(label))
 
 
 class _Lookup:
@@ -219,9 +232,9 @@ def make_hypnogram(
             where=stretches.source,
             remedy="give the epoch length to score at, for example --resample 4",
         )
-    states, scored = label_states(stretches, labels)
+    states, scored, spoilt = label_states(stretches, labels)
     if not keep_artefacts:
-        states = np.where(stretches.artefact, np.int8(State.UNCLASSIFIED), states)
+        states = np.where(spoilt, np.int8(State.UNCLASSIFIED), states)
     scored &= states != State.NO_DATA
     if not scored.any():
         raise BadScores(
@@ -244,7 +257,7 @@ def make_hypnogram(
     numbers = np.arange(first, max(first, last), dtype=np.float64)
     edges = _microseconds(np.arange(first, max(first, last) + 1, dtype=np.float64) * length_s)
     epochs = _fill(begin, end, states[kept], edges) if len(numbers) else np.empty(0, np.int8)
-    n_marked = int(stretches.artefact[kept].sum())
+    n_marked = int(spoilt[kept].sum())
     if n_marked:
         kept_as = "keep their states" if keep_artefacts else "are unclassified"
         notes.append(f"{n_marked:,} stretches marked as artefacts {kept_as}")

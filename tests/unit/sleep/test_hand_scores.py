@@ -55,7 +55,7 @@ def make(
     ],
 )
 def test_common_names_are_known_whatever_their_case(state: int, names: str) -> None:
-    found, scored = label_states(make(names.replace("Sleep stage W", "Sleep_stage_W").split()))
+    found, scored, _ = label_states(make(names.replace("Sleep stage W", "Sleep_stage_W").split()))
     assert set(found.tolist()) == {state}
     assert scored.all()
 
@@ -81,7 +81,7 @@ def test_a_map_goes_before_the_common_names() -> None:
         states={"1": State.NREM, "0": State.AWAKE, "S": State.REM, "z": State.NO_DATA},
         ignored=frozenset({"light off"}),
     )
-    found, scored = label_states(make(["1", "0", "s", "Light Off", "W", "z"]), labels)
+    found, scored, _ = label_states(make(["1", "0", "s", "Light Off", "W", "z"]), labels)
     assert found.tolist() == [N, A, R, X, A, X]
     assert scored.tolist() == [True, True, True, False, True, True]
 
@@ -212,3 +212,17 @@ def test_a_hypnogram_is_resampled_by_the_same_rule() -> None:
     assert back.state.tolist() == coarse.state.tolist()
     with pytest.raises(BadParameters):
         resample_hypnogram(fine, float("nan"))
+
+
+def test_a_state_with_the_mark_of_an_artefact() -> None:
+    """As one mouse's published scores have it: W, NR and R, and W*, NR* and R* where spoilt."""
+    labels = ["W", "NR*", "R *", "Wake X", "X", "*"]
+    states, _, artefact = label_states(make(labels))
+    assert states.tolist() == [A, N, R, A, U, U]
+    assert artefact.tolist() == [False, True, True, True, False, False]
+    kept = make_hypnogram(make(labels))
+    assert any("3 stretches marked as artefacts keep" in note for note in kept.notes)
+    dropped = make_hypnogram(make(labels), keep_artefacts=False)
+    assert dropped.state.tolist() == [A, U, U, U, U, U]
+    with pytest.raises(BadScores, match=r"'zz\*'"):
+        label_states(make(["zz*"]))
