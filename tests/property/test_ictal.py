@@ -66,7 +66,7 @@ def same(a: object, b: object) -> bool:
     return bool(a == b or (a != a and b != b))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs, bursts, st.sampled_from([A, N, R]))
 def test_what_bursts_were_scored_as_does_not_matter(
     bouts: list[tuple[int, int]], found: list[tuple[float, float, int]], mistaken: int
@@ -79,7 +79,7 @@ def test_what_bursts_were_scored_as_does_not_matter(
     assert same(analyse(scored, ictal), analyse(truth, ictal))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs, bursts)
 def test_all_but_the_covered_time_stays(
     bouts: list[tuple[int, int]], found: list[tuple[float, float, int]]
