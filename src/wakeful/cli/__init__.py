@@ -33,6 +33,7 @@ _COMMANDS = {
     "marks": "marks.marks_app",
     "train": "scoring.train_app",
     "score": "scoring.score_app",
+    "scores": "scores.scores_app",
 }
 """Command -> module of this package, and the function or group in it. A command's module is
 loaded when it is asked for: loading all of them takes two seconds."""

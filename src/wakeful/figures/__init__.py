@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wakeful.figures.bouts import draw_bouts
 from wakeful.figures.day import (
     draw_band_power,
     draw_day,
@@ -13,6 +14,7 @@ from wakeful.figures.features import draw_sleep_features
 from wakeful.figures.quality import FAULT_COLOURS, draw_channel_quality
 from wakeful.figures.render import FORMATS, Format, read_key, render, stamp
 from wakeful.figures.rhythms import draw_connectivity, draw_spectral_fit
+from wakeful.figures.scorers import draw_scorers
 from wakeful.figures.spectra import draw_state_spectra
 from wakeful.figures.style import STATE_COLOURS, STATE_ROWS, STYLE_VERSION
 
@@ -24,11 +26,13 @@ __all__ = [
     "STYLE_VERSION",
     "Format",
     "draw_band_power",
+    "draw_bouts",
     "draw_channel_quality",
     "draw_connectivity",
     "draw_day",
     "draw_hypnogram",
     "draw_muscle",
+    "draw_scorers",
     "draw_sleep_features",
     "draw_spectral_fit",
     "draw_spectrogram",

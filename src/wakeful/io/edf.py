@@ -12,60 +12,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 from wakeful.io.channel_kinds import guess_kind
+from wakeful.io.edf_header import (
+    EdfHeader,
+    EdfSignal,
+    bad_edf,
+    count_edf_records,
+    read_edf_header,
+)
 from wakeful.io.open_files import read_bytes
 from wakeful.io.record_streams import name_stream, name_uniquely
 from wakeful.io.records import ChannelRecords, Encoding, FileRecording, RecordLayout, Run
 from wakeful.io.registry import Found, by_suffix, reader
-from wakeful.model.errors import BadRecording, TruncatedFile
+from wakeful.model.errors import BadRecording
 from wakeful.model.recording import Description, Stream
 from wakeful.model.subject import Channel, ChannelKind
 from wakeful.model.time import Span
 
-_FIXED_BYTES = 256
-_PER_SIGNAL = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
-"""Widths of the fields of a signal; each field is written for all signals, then the next."""
-
 _TO_UV = {"uv": 1.0, "µv": 1.0, "mv": 1e3, "v": 1e6, "nv": 1e-3}
-_MAX_SIGNALS = 4096
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Signal:
-    label: str
-    dimension: str
-    gain: float
-    """Physical units per step."""
-    offset: float
-    prefilter: str
-    n_samples: int
-    """In a data record."""
-    at: int
-    """First byte in a data record."""
-
-    @property
-    def is_annotation(self) -> bool:
-        return self.label in ("EDF Annotations", "BDF Annotations")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Header:
-    encoding: Encoding
-    header_bytes: int
-    record_bytes: int
-    record_s: float
-    n_records: int
-    """-1 where the file was never closed."""
-    discontinuous: bool
-    start: datetime | None
-    subject: str
-    signals: tuple[_Signal, ...]
 
 
 @reader(
@@ -86,9 +54,9 @@ def open_edf(found: Found) -> FileRecording:
     """
     path = found.only_file()
     size = path.stat().st_size
-    header = _read_header(path, size)
+    header = read_edf_header(path, size)
     warnings: list[str] = []
-    n_records = _count_records(path, size, header, warnings)
+    n_records = count_edf_records(path, size, header, warnings)
     onsets = _read_onsets(path, header, n_records)
     first_records = _find_spans(path, header, onsets, n_records)
     streams: list[Stream] = []
@@ -150,117 +118,12 @@ def open_edf(found: Found) -> FileRecording:
     return FileRecording(description, path.parent, records)
 
 
-def _read_header(path: Path, size: int) -> _Header:
-    raw = read_bytes(path, 0, min(size, _FIXED_BYTES))
-    is_bdf = raw[:8] == b"\xffBIOSEMI"
-    if len(raw) < _FIXED_BYTES or not (is_bdf or raw[:8].strip() == b"0"):
-        raise _bad("the file does not begin with an EDF or BDF header", path)
-    text = raw.decode("latin-1")
-    n_signals = _whole(text[252:256], "number of signals", path)
-    n_records = _whole(text[236:244], "number of data records", path)
-    record_s = _real(text[244:252], "duration of a data record", path)
-    if not 0 < n_signals <= _MAX_SIGNALS:
-        raise _bad(f"the header names {n_signals} signals", path)
-    if not 0 < record_s < 86_400 or n_records < -1:
-        raise _bad(f"the header names {n_records} data records of {record_s:g} s", path)
-    header_bytes = _FIXED_BYTES * (n_signals + 1)
-    if size < header_bytes:
-        raise TruncatedFile(
-            "the file ends within its header", where=path.name, remedy="copy the file again"
-        )
-    rest = read_bytes(path, _FIXED_BYTES, header_bytes - _FIXED_BYTES).decode("latin-1")
-    signals, record_bytes = _read_signals(rest, n_signals, 3 if is_bdf else 2, path)
-    return _Header(
-        encoding=Encoding.INT24 if is_bdf else Encoding.INT16,
-        header_bytes=header_bytes,
-        record_bytes=record_bytes,
-        record_s=record_s,
-        n_records=n_records,
-        discontinuous=text[192:197] in ("EDF+D", "BDF+D"),
-        start=_read_start(text),
-        # EDF+ writes X for what is not said.
-        subject=" ".join(word for word in text[8:88].split() if word != "X"),
-        signals=signals,
-    )
-
-
-def _read_signals(
-    text: str, n_signals: int, n_bytes: int, path: Path
-) -> tuple[tuple[_Signal, ...], int]:
-    columns: list[list[str]] = []
-    at = 0
-    for width in _PER_SIGNAL:
-        columns.append(
-            [text[at + i * width : at + (i + 1) * width].strip() for i in range(n_signals)]
-        )
-        at += n_signals * width
-    signals: list[_Signal] = []
-    place = 0
-    for label, _, dimension, p_min, p_max, d_min, d_max, prefilter, count, _ in zip(
-        *columns, strict=True
-    ):
-        what = f"of signal {label!r}"
-        low, high = (
-            _real(p_min, f"physical minimum {what}", path),
-            _real(p_max, f"physical maximum {what}", path),
-        )
-        first, last = (
-            _whole(d_min, f"digital minimum {what}", path),
-            _whole(d_max, f"digital maximum {what}", path),
-        )
-        n_samples = _whole(count, f"samples per record {what}", path)
-        if last == first or not 0 <= n_samples < 10**8:
-            raise _bad(f"digital range {first} to {last}, {n_samples} samples {what}", path)
-        gain = (high - low) / (last - first)
-        signals.append(
-            _Signal(
-                label=label,
-                dimension=dimension,
-                gain=gain,
-                offset=low - gain * first,
-                prefilter=prefilter,
-                n_samples=n_samples,
-                at=place,
-            )
-        )
-        place += n_samples * n_bytes
-    if place == 0:
-        raise _bad("data records hold no samples", path)
-    return tuple(signals), place
-
-
-def _count_records(path: Path, size: int, header: _Header, warnings: list[str]) -> int:
-    n_whole, n_over = divmod(size - header.header_bytes, header.record_bytes)
-    if header.n_records == -1:
-        warnings.append(
-            f"{path.name}: the file was never closed; its {n_whole:,} whole records are used"
-        )
-        n_records = n_whole
-    elif n_whole < header.n_records:
-        raise TruncatedFile(
-            f"the header promises {header.n_records:,} data records, the file holds {n_whole:,} "
-            f"and {n_over} bytes",
-            where=path.name,
-            remedy="copy it again, and wait until the copy has ended",
-        )
-    else:
-        n_records = header.n_records
-        if n_whole > n_records or n_over:
-            warnings.append(
-                f"{path.name}: {size - header.header_bytes - n_records * header.record_bytes:,} "
-                "bytes after the last data record are not used"
-            )
-    if n_records == 0:
-        raise _bad("the file holds no data record", path)
-    return n_records
-
-
-def _read_onsets(path: Path, header: _Header, n_records: int) -> list[float]:
+def _read_onsets(path: Path, header: EdfHeader, n_records: int) -> list[float]:
     """Onset of the first record (EDF+C) or of every record (EDF+D); empty for plain EDF."""
     signal = next((s for s in header.signals if s.is_annotation), None)
     if signal is None:
         if header.discontinuous:
-            raise _bad("the file is discontinuous but its records carry no onset", path)
+            raise bad_edf("the file is discontinuous but its records carry no onset", path)
         return []
     n_bytes = signal.n_samples * header.encoding.n_bytes
     onsets: list[float] = []
@@ -270,12 +133,12 @@ def _read_onsets(path: Path, header: _Header, n_records: int) -> list[float]:
         try:
             onsets.append(float(raw.split(b"\x14", 1)[0]))
         except ValueError:
-            raise _bad(f"data record {record + 1} carries no readable onset", path) from None
+            raise bad_edf(f"data record {record + 1} carries no readable onset", path) from None
     return onsets
 
 
 def _find_spans(
-    path: Path, header: _Header, onsets: Sequence[float], n_records: int
+    path: Path, header: EdfHeader, onsets: Sequence[float], n_records: int
 ) -> list[tuple[int, int]]:
     """First record and one past the last of each gap-free stretch."""
     if not header.discontinuous:
@@ -286,13 +149,13 @@ def _find_spans(
     for i, (onset, following) in enumerate(pairwise(onsets)):
         late = following - onset - header.record_s
         if late < -tolerance_s:
-            raise _bad(f"data record {i + 2} begins before the one before it ends", path)
+            raise bad_edf(f"data record {i + 2} begins before the one before it ends", path)
         if late > tolerance_s:
             starts.append(i + 1)
     return list(pairwise([*starts, n_records]))
 
 
-def _describe(signal: _Signal, where: str, warnings: list[str]) -> Channel:
+def _describe(signal: EdfSignal, where: str, warnings: list[str]) -> Channel:
     kind = guess_kind(signal.label)
     notes = ""
     scale = _TO_UV.get(signal.dimension.lower())
@@ -321,48 +184,3 @@ def _corner(prefilter: str, side: str) -> float | None:
     if match is None:
         return None
     return float(match[1]) * (1000 if match[2] else 1) or None
-
-
-def _read_start(text: str) -> datetime | None:
-    """Local date and time; EDF+ repeats the date with all four digits of the year."""
-    clock = re.match(r"(\d\d)\.(\d\d)\.(\d\d)", text[176:184])
-    date = re.match(r"(\d\d)\.(\d\d)\.(\d\d)", text[168:176])
-    full = re.match(r"Startdate (\d\d)-([A-Z]{3})-(\d{4})", text[88:168])
-    try:
-        if clock is None:
-            return None
-        hours = (int(clock[1]), int(clock[2]), int(clock[3]))
-        if full is not None and full[2] in _MONTHS:
-            day = (int(full[3]), _MONTHS.index(full[2]) + 1, int(full[1]))
-        elif date is not None:
-            # Years are counted from 1985 (Kemp et al. 1992).
-            year = int(date[3])
-            day = (year + (1900 if year >= 85 else 2000), int(date[2]), int(date[1]))
-        else:
-            return None
-        return datetime(*day, *hours, tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _whole(text: str, what: str, path: Path) -> int:
-    number = _real(text, what, path)
-    if number != int(number):
-        raise _bad(f"{what} is {text.strip()!r}", path)
-    return int(number)
-
-
-def _real(text: str, what: str, path: Path) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not abs(number) < 1e15:
-        raise _bad(f"{what} is {text.strip()!r}", path)
-    return number
-
-
-def _bad(what: str, path: Path) -> BadRecording:
-    return BadRecording(
-        what, where=path.name, remedy="the file is damaged: copy it again, or leave it out"
-    )

@@ -78,6 +78,10 @@ class BadMark(WakefulError):
     """A mark on a channel can't be taken as it is."""
 
 
+class BadScores(WakefulError):
+    """A file of hand scores can't be used as it is."""
+
+
 class BadParameters(WakefulError):
     """A parameter is out of its range or of the wrong type."""
 

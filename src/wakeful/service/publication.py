@@ -15,6 +15,7 @@ from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.io.atomic import storable_text
 from wakeful.io.store import Receipt, Store
+from wakeful.model.bouts import Bouts, BoutStatistics, StateHours
 from wakeful.model.epochs import BandPower, Hypnogram, State
 from wakeful.model.quality import ChannelQuality, Fault, join_faults
 from wakeful.model.recording import Stream
@@ -39,6 +40,7 @@ from wakeful.publish import (
     render_report,
     state_power_csv,
 )
+from wakeful.publish.bout_tables import ABOUT, bout_files
 from wakeful.service.targets import Prepared
 from wakeful.sheet.request import Request
 from wakeful.steps.day import DaySummary
@@ -52,6 +54,7 @@ _PANELS = {"spectrogram", "band_power", "muscle", "hypnogram"}
 _FIGURE_ORDER = (
     "day",
     "hypnogram",
+    "sleep_bouts",
     "channel_quality",
     "spectrogram",
     "band_power",
@@ -120,6 +123,9 @@ def publish_row(
         tables.append(bouts_table(hypnogram))
         files["hypnogram.csv"] = hypnogram_csv(session, hypnogram)
         beside.insert(0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed"))
+    for name, data in _bout_files(results).items():
+        files[name] = data
+        beside.append((name, ABOUT[name]))
     faults, header_notes = _faults(results)
     if results.tasks("channel_quality"):
         files["channel_quality.csv"] = channel_quality_csv(session, faults)
@@ -241,6 +247,21 @@ def _faults(results: _Results) -> tuple[tuple[Fault, ...], tuple[str, ...]]:
         return (), ()
     quality = ChannelQuality.join(parts)
     return join_faults(quality), quality.notes
+
+
+def _bout_files(results: _Results) -> dict[str, bytes]:
+    """Tables of bouts; none where the step was not asked for."""
+    step = "sleep_bouts"
+    read = results.read_all
+    files: dict[str, bytes] = {}
+    for bouts, hours, statistics in zip(
+        read(step, "bouts", Bouts),
+        read(step, "state_hours", StateHours),
+        read(step, "bout_statistics", BoutStatistics),
+        strict=True,
+    ):
+        files |= bout_files(bouts, hours, statistics)
+    return files
 
 
 def _brain_channels(stream: Stream) -> dict[str, tuple[str, ...]]:

@@ -26,6 +26,10 @@ class Agreement:
     """Share of the epochs that agree, 0 to 1; unclassified ones never do."""
     f1: dict[State, float]
     """F1 of awake, NREM and REM; NaN where neither side has the state."""
+    precision: dict[State, float]
+    """Share of the scorer's epochs of a state that the reference has so too; NaN without any."""
+    recall: dict[State, float]
+    """Share of the reference's epochs of a state that the scorer found; NaN without any."""
     coverage: float
     """Share of the epochs that the scorer classified, 0 to 1."""
     n_epochs: int
@@ -86,16 +90,21 @@ def compute_agreement(reference: NDArray[np.integer], scored: NDArray[np.integer
     expected = by_chance.sum()
     # One and the same state throughout on both sides: agreement says nothing beyond chance.
     kappa = float((observed - expected) / (1 - expected)) if expected < 1 else float("nan")
-    f1 = {
-        state: float(2 * diagonal[state] / total) if total else float("nan")
-        for state in (State.AWAKE, State.NREM, State.REM)
-        for total in [in_reference[state] + in_scored[state]]
-    }
     return Agreement(
         confusion=confusion,
         kappa=kappa,
         accuracy=float(observed),
-        f1=f1,
+        f1=_share(2 * diagonal, in_reference + in_scored),
+        precision=_share(diagonal, in_scored),
+        recall=_share(diagonal, in_reference),
         coverage=float(1 - in_scored[State.UNCLASSIFIED] / n_epochs),
         n_epochs=n_epochs,
     )
+
+
+def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> dict[State, float]:
+    """Of awake, NREM and REM; NaN where there is nothing to take a share of."""
+    return {
+        state: float(part[state] / whole[state]) if whole[state] else float("nan")
+        for state in (State.AWAKE, State.NREM, State.REM)
+    }
