@@ -6,12 +6,8 @@ never changes is left aside, and said. A column of times tells where there are h
 
 from __future__ import annotations
 
-import csv
 import difflib
-import gzip
-import io
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeful.io.table_cells import read_cells, to_numbers, to_texts
 from wakeful.model.errors import BadTable
 from wakeful.sleep.feature_table import FeatureTable
 
@@ -40,8 +37,6 @@ _TIME_NAMES = {
     "start_time",
     "start_utc",
 }
-_NO_NUMBER = {"", "na", "n/a", "nan", "null", "none", "-", "--", "."}
-_PARQUET = (".parquet", ".pq")
 _TOLERANCE = 0.02
 """Of an epoch: steps of time this much off are still one epoch."""
 
@@ -111,13 +106,13 @@ def read_feature_table(
     if not path.is_file():
         raise BadTable("there is no such file", where=str(path), remedy="check the path")
     data = path.read_bytes()
-    cells = _parquet_cells(data, path) if _is_parquet(path) else _csv_cells(data, path)
+    cells = read_cells(data, path)
     names = list(cells)
     _check_names(columns, names, path)
     n_epochs = len(next(iter(cells.values())))
     notes: list[str] = []
     time_name = columns.time or next((n for n in names if _plain(n) in _TIME_NAMES), "")
-    subject = _texts(cells[columns.subject]) if columns.subject else np.full(n_epochs, "")
+    subject = to_texts(cells[columns.subject]) if columns.subject else np.full(n_epochs, "")
     seconds = None
     if time_name:
         seconds = _read_times(cells[time_name], time_name, path, strict=bool(columns.time))
@@ -138,132 +133,22 @@ def read_feature_table(
         epoch_s=epoch,
         starts=starts,
         subject=subject,
-        group=_texts(cells[columns.group]) if columns.group else None,
+        group=to_texts(cells[columns.group]) if columns.group else None,
     )
     return TableFile(
         path=path,
         sha256=sha256(data).hexdigest(),
         table=table,
-        labels=tuple(_texts(cells[columns.labels]).tolist()) if columns.labels else None,
-        times=tuple(_texts(cells[time_name]).tolist()) if time_name else None,
+        labels=tuple(to_texts(cells[columns.labels]).tolist()) if columns.labels else None,
+        times=tuple(to_texts(cells[time_name]).tolist()) if time_name else None,
         time_column=time_name,
         n_holes=int(starts.sum()) - len(np.unique(subject)),
         notes=tuple(notes),
     )
 
 
-def _is_parquet(path: Path) -> bool:
-    return path.suffix.casefold() in _PARQUET
-
-
 def _plain(name: str) -> str:
     return re.sub(r"[\s\-]+", "_", name.strip().casefold())
-
-
-def _csv_cells(data: bytes, path: Path) -> dict[str, list[str]]:
-    """Column -> cells as typed."""
-    if path.suffix.casefold() == ".gz" or data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError) as error:
-            raise BadTable(
-                f"can't be unpacked ({error})", where=str(path), remedy="copy the file again"
-            ) from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    if not text.strip():
-        raise BadTable(
-            "the file is empty", where=str(path), remedy="save a header and a row per epoch"
-        )
-    head = text.splitlines()[0]
-    separator = max((",", ";", "\t"), key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise BadTable(
-            f"line {reader.line_num} can't be read ({error})",
-            where=str(path),
-            remedy="save the table as CSV again",
-        ) from error
-    header = [name.strip() for name in rows[0]]
-    _check_header(header, path)
-    ragged = [n for row, n in zip(rows[1:], lines[1:], strict=True) if len(row) != len(header)]
-    if ragged:
-        raise BadTable(
-            f"line {ragged[0]} has another number of cells than the header's {len(header)}"
-            + (f", so have {len(ragged) - 1} more lines" if len(ragged) > 1 else ""),
-            where=str(path),
-            remedy="save the table as CSV again; a cell with a separator needs quotes",
-        )
-    if len(rows) == 1:
-        raise BadTable(
-            "there is a header but no row", where=str(path), remedy="give a row per epoch"
-        )
-    columns = list(zip(*rows[1:], strict=True))
-    decimal_comma = separator == ";"
-    return {
-        name: [_clean(cell, decimal_comma) for cell in column]
-        for name, column in zip(header, columns, strict=True)
-    }
-
-
-def _clean(cell: str, decimal_comma: bool) -> str:
-    cell = cell.strip()
-    if decimal_comma and re.fullmatch(r"[+-]?\d*,\d+(e[+-]?\d+)?", cell, re.IGNORECASE):
-        return cell.replace(",", ".")
-    return cell
-
-
-def _parquet_cells(data: bytes, path: Path) -> dict[str, Any]:
-    """Column -> a NumPy array of numbers, or cells as text."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        read = parquet.read_table(pa.BufferReader(data))
-    except (pa.ArrowException, OSError) as error:
-        raise BadTable(
-            f"can't be read as Parquet ({error})", where=str(path), remedy="write the file again"
-        ) from error
-    _check_header(read.column_names, path)
-    if read.num_rows == 0:
-        raise BadTable("there is no row", where=str(path), remedy="give a row per epoch")
-    cells: dict[str, Any] = {}
-    for name in read.column_names:
-        column = read.column(name)
-        kind = column.type
-        if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-            cells[name] = np.asarray(
-                column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64
-            )
-        elif pa.types.is_timestamp(kind):
-            cells[name] = ["" if cell is None else cell.isoformat() for cell in column.to_pylist()]
-        else:
-            cells[name] = ["" if cell is None else str(cell) for cell in column.to_pylist()]
-    return cells
-
-
-def _check_header(header: Sequence[str], path: Path) -> None:
-    twice = sorted({name for name in header if name and list(header).count(name) > 1})
-    problems = []
-    if twice:
-        problems.append(f"more than one column is called {', '.join(twice)}")
-    if "" in header:
-        problems.append(f"column {list(header).index('') + 1} has no name")
-    if len(header) == 1:
-        problems.append("there is one column only; columns are parted by commas or tabs")
-    if problems:
-        raise BadTable(
-            "; ".join(problems), where=f"{path}, header", remedy="name each column, each once"
-        )
 
 
 def _check_names(columns: Columns, names: list[str], path: Path) -> None:
@@ -280,41 +165,15 @@ def _check_names(columns: Columns, names: list[str], path: Path) -> None:
         raise BadTable("; ".join(problems), where=str(path), remedy=f"the columns are {shown}")
 
 
-def _texts(cells: Any) -> NDArray[np.str_]:
-    if isinstance(cells, np.ndarray):
-        return np.array(["" if np.isnan(v) else f"{v:.15g}" for v in cells])
-    return np.array(cells, dtype=np.str_)
-
-
-def _to_numbers(cells: Any) -> tuple[NDArray[np.float64], list[int]]:
-    """Numbers, and the rows (from 0) whose cells are neither numbers nor blank."""
-    if isinstance(cells, np.ndarray):
-        return cells, []
-    try:
-        # The common case, a hundred times as fast.
-        return np.array(cells, np.float64), []
-    except ValueError:
-        pass
-    out = np.full(len(cells), np.nan)
-    odd = []
-    for i, cell in enumerate(cells):
-        try:
-            out[i] = float(cell)
-        except ValueError:
-            if cell.casefold() not in _NO_NUMBER:
-                odd.append(i)
-    return out, odd
-
-
 def _read_times(cells: Any, name: str, path: Path, *, strict: bool) -> NDArray[np.float64] | None:
     """Seconds; None where the column, found by its name, holds something else."""
-    numbers, odd = _to_numbers(cells)
+    numbers, odd = to_numbers(cells)
     if not odd and np.isfinite(numbers).all():
         return numbers
     import pandas as pd
 
     try:
-        found = pd.to_datetime(_texts(cells), utc=True, format="ISO8601")
+        found = pd.to_datetime(to_texts(cells), utc=True, format="ISO8601")
         seconds = np.asarray((found - pd.Timestamp(0, tz="UTC")).total_seconds(), np.float64)
     except (ValueError, TypeError, OverflowError):
         seconds = np.full(len(numbers), np.nan)
@@ -324,10 +183,10 @@ def _read_times(cells: Any, name: str, path: Path, *, strict: bool) -> NDArray[n
         return None
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size > len(numbers) / 2:
-        bad = np.flatnonzero(pd.isna(pd.to_datetime(_texts(cells), utc=True, errors="coerce")))
+        bad = np.flatnonzero(pd.isna(pd.to_datetime(to_texts(cells), utc=True, errors="coerce")))
     bad = np.r_[bad, 0]
     raise BadTable(
-        f"{str(_texts(cells)[bad[0]])!r} is neither seconds nor a date and time",
+        f"{str(to_texts(cells)[bad[0]])!r} is neither seconds nor a date and time",
         where=f"{path}, column {name}, row {bad[0] + 1}",
         remedy="write seconds (4.0) or 2026-03-02 13:02:11 in every row",
     )
@@ -455,7 +314,7 @@ def _read_features(
     for name, column in cells.items():
         if name in taken or (wanted and name not in wanted):
             continue
-        numbers, odd = _to_numbers(column)
+        numbers, odd = to_numbers(column)
         finite = np.isfinite(numbers)
         if odd and finite.sum() < len(numbers) / 2 and name not in wanted:
             aside.setdefault("text", []).append(name)

@@ -97,7 +97,14 @@ def compute_score(
 
 
 def count_bouts(state: NDArray[np.integer], known: Mask, breaks: Mask) -> int:
-    """Runs of one state within stretches of labelled epochs."""
-    edge = known.copy()
-    edge[1:] &= (state[1:] != state[:-1]) | breaks[1:] | ~known[:-1]
-    return int(edge.sum())
+    """Runs of one state within stretches of labelled epochs.
+
+    An unclassified epoch (below 0) is no bout and ends none: awake, unclassified, awake is one.
+    """
+    begins = breaks.copy()
+    begins[1:] |= known[1:] != known[:-1]
+    rows = known & (state >= 0)
+    here, stretch = state[rows], np.cumsum(begins)[rows]
+    if here.size == 0:
+        return 0
+    return 1 + int(((here[1:] != here[:-1]) | (stretch[1:] != stretch[:-1])).sum())

@@ -165,6 +165,15 @@ def test_bouts_and_minutes_by_hand():
     assert score.minutes_bias == {"a": pytest.approx(0.5), "b": -1.0, "c": 0.0}
     # Labelled: a b a | a c; scored: a | a c.
     assert score.bouts_bias == pytest.approx(3 / 5 - 1)
+    # Unclassified epochs are no bouts and end none; a break does.
+    unsure = np.array([0, -1, 0, 0, 0, 0, -1, 2])
+    assert compute_score(
+        truth, unsure, posterior, np.zeros(8, bool), ("a", "b", "c")
+    ).bouts_bias == pytest.approx(2 / 5 - 1)
+    broken = np.arange(8) == 2
+    assert compute_score(
+        truth, state, posterior, broken, ("a", "b", "c")
+    ).bouts_bias == pytest.approx(4 / 5 - 1)
 
 
 def test_kappa_equals_scikit_learn_s():
