@@ -152,7 +152,7 @@ def _short(seconds: float) -> str:
 
 
 def _draw_transitions(axes: Axes, statistics: BoutStatistics) -> None:
-    frame.title_panel(axes, "What follows a row's state")
+    frame.title_panel(axes, "Row, then column")
     changes = statistics.transitions * ~np.eye(len(STATES), dtype=np.bool_)
     used = [i for i in range(len(STATES)) if changes[i].sum() or changes[:, i].sum()]
     if not used:
