@@ -19,7 +19,7 @@ from .conftest import FINISHED, GAP
 
 
 def test_a_row_becomes_figures_and_a_report(lab, small_recording):
-    lab.add(small_recording)
+    lab.add(small_recording, analyses="")  # all there are
     view = lab.run()[1]
     assert view.update.status in FINISHED, view.update.message
     assert view.n_made == view.n_results > 10
@@ -32,6 +32,10 @@ def test_a_row_becomes_figures_and_a_report(lab, small_recording):
     assert '="http' not in page
     figures = {p.name for p in (report.parent / "figures").iterdir()}
     assert {"2026-01-12_day.png", "2026-01-12_day.pdf", "2026-01-12_day.svg"} <= figures
+    steps = load_catalog().steps.values()
+    assert {step.name for step in steps if step.draw} <= {
+        r.step.removesuffix(".figures") for r in Store(lab.library.results).receipts()
+    }
 
     results = open_library(lab.library.root).sessions()[0]
     hypnogram = results.hypnogram
