@@ -168,4 +168,4 @@ def test_eight_kills_while_three_files_grow(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_hundred_kills_while_three_files_grow(tmp_path):
-    kill_and_go_on(tmp_path, kills=100, n_bytes=150 << 20, seconds=90.0)
+    kill_and_go_on(tmp_path, kills=100, n_bytes=150 << 20, seconds=180.0)
