@@ -70,9 +70,14 @@ def test_planted_gaps_are_found_exactly(
         (stream,) = recording.description.streams
         assert stream.quarantined == ()
         assert [span.n_samples for span in stream.spans] == [n for _, n in planted]
+        before = 0
         for span, (begin, n_samples) in zip(stream.spans, planted, strict=True):
-            # A whole microsecond of rounding, and the rate of spans too short for a fit.
-            assert span.start_s == pytest.approx(begin / true_hz, abs=3e-6)
+            # A whole microsecond of rounding, and the rate of spans too short for a fit: also of
+            # the one before, behind whose end a span begins.
+            assert span.start_s == pytest.approx(
+                begin / true_hz, abs=3e-6 + 350e-6 * before / rate_hz
+            )
+            before = n_samples
             assert span.stop_s == pytest.approx(
                 (begin + n_samples) / true_hz, abs=3e-6 + 350e-6 * n_samples / rate_hz
             )

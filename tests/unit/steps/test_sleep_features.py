@@ -90,6 +90,8 @@ def test_band_powers_are_those_of_the_band_power_step():
     assert found.channels == (("c0", "c1", "c2"), ("c3", "c4"))
     for r, region in enumerate(power.regions):
         for b, band in enumerate(power.bands):
+            if band == "ripple":
+                continue  # only the step has it
             column = found.column(f"{region}.log_power_{band.replace(' ', '_')}")
             np.testing.assert_allclose(column, np.log(power.power_uv2[:, r, b]), rtol=1e-5)
 
