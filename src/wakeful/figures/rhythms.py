@@ -296,7 +296,8 @@ def _draw_pair(
     first = int(np.searchsorted(frequency_hz, low_hz * 0.99))
     edges_hz, grid = log_rows(frequency_hz[first:], columns[:, first:], low_hz, high_hz, _ROWS)
     finite = grid[np.isfinite(grid)]
-    top = max(0.1, float(np.percentile(finite, 99.5)))
+    # Never stretched over what chance gives: noise would look like a finding.
+    top = max(0.5, float(np.percentile(finite, 99.5)))
     norm = Normalize(0.0, min(1.0, top))
     shades = ScalarMappable(norm, style.spectrogram_map())
     axes.imshow(
