@@ -38,11 +38,15 @@ class Runner:
     catalog : the steps
     store : where results are read and written
     job : what is to be made
+    models : where trained scorers are kept, if not beside the results
     """
 
-    def __init__(self, catalog: Catalog, store: Store, job: Job) -> None:
+    def __init__(
+        self, catalog: Catalog, store: Store, job: Job, *, models: Store | None = None
+    ) -> None:
         self._catalog = catalog
         self._store = store
+        self._models = models or store
         self._job = job
         self._scopes = Scopes(job.session)
         self._opened: Raw | None = None
@@ -203,7 +207,7 @@ class Runner:
             return from_plain(task.given[field], tuple[Mark, ...])
         if field == "sleep_model":
             known = task.given.get(field)
-            return recall_model(self._store, known) if known else None
+            return recall_model(self._models, known) if known else None
         raw = self._open()
         stream = raw.stream
         if field == "raw":

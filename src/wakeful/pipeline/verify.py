@@ -104,7 +104,7 @@ def verify(
             tasks=tasks,
             after=(),
         )
-        Runner(catalog, again, job).run(
+        Runner(catalog, again, job, models=store).run(
             None
             if progress is None
             else lambda task, done, total: progress(f"{task.step}, {task.scope}", done, total)
