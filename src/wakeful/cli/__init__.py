@@ -36,7 +36,7 @@ _COMMANDS = {
     "scores": "scores.scores_app",
 }
 """Command -> module of this package, and the function or group in it. A command's module is
-loaded when it is asked for: loading all of them takes two seconds."""
+loaded when it is asked for: all of them together load every library there is."""
 
 
 class Commands(TyperGroup):

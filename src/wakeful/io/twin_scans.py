@@ -3,7 +3,7 @@
 What a scan finds depends on the heads it looks at and on nothing else. So a file that is as long as
 one scanned before, and whose heads are the same at every place where that one was looked at, has
 the same stretches, gaps and faults: its heads are read and compared, and the work on them is left
-out. Sixty-four channels open in the time of some twenty.
+out.
 """
 
 from __future__ import annotations

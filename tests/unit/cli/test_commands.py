@@ -177,7 +177,6 @@ def test_rows_go_out_to_csv_and_come_back(library, tmp_path):
 
 
 def test_only_the_module_of_the_command_is_loaded() -> None:
-    """`wakeful --version` takes a third of a second; all commands take two."""
     code = (
         "import sys; from wakeful.cli import main; sys.argv[1:] = ['--version']\n"
         "try: main()\n"
