@@ -266,16 +266,29 @@ class Lfp:
         self, first_sample: int, n_samples: int, rows: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
         """Consecutive samples of one span, (n_rows, n_samples), microvolts."""
-        chosen = range(len(self.channels)) if rows is None else rows
-        stored = np.empty((len(chosen), n_samples), self.samples.dtype)
-        self.samples.read(first_sample, stored, rows)
-        gain = np.array([self.channels[i].gain_uv for i in chosen], np.float32)
-        offset = np.array([self.channels[i].offset_uv for i in chosen], np.float32)
+        gain_uv, offset_uv = self.scale_uv(rows)
         # In place: memory that is new costs more than the sums.
-        samples_uv = stored.astype(np.float32)
-        samples_uv *= gain[:, None]
-        samples_uv += offset[:, None]
+        samples_uv = self.read_stored(first_sample, n_samples, rows).astype(np.float32)
+        samples_uv *= gain_uv[:, None]
+        samples_uv += offset_uv[:, None]
         return samples_uv
+
+    def read_stored(
+        self, first_sample: int, n_samples: int, rows: Sequence[int] | None = None
+    ) -> Samples:
+        """The same as it is stored: to be multiplied with a gain, see `scale_uv`."""
+        n_rows = len(self.channels) if rows is None else len(rows)
+        stored = np.empty((n_rows, n_samples), self.samples.dtype)
+        self.samples.read(first_sample, stored, rows)
+        return stored
+
+    def scale_uv(
+        self, rows: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Microvolts of one step as stored, and of 0, each (n_rows,)."""
+        chosen = [self.channels[i] for i in (range(len(self.channels)) if rows is None else rows)]
+        gain_uv = np.array([channel.gain_uv for channel in chosen], np.float32)
+        return gain_uv, np.array([channel.offset_uv for channel in chosen], np.float32)
 
     def to_pynapple(
         self,

@@ -83,9 +83,9 @@ class Spectrogram(Rows):
     """Power spectral density per epoch and region; NaN where an epoch touches a gap."""
 
     power_uv2_per_hz: Floats = field(metadata=PER_ROW)
-    """(n_epochs, n_regions, n_frequencies), one-sided."""
+    """(n_epochs, n_regions, n_frequencies), one-sided; the mean over each bin."""
     frequency_hz: Times
-    """(n_frequencies,)"""
+    """(n_frequencies,) middles of the bins."""
     regions: tuple[str, ...]
     channels: tuple[tuple[str, ...], ...]
     """The channels that each region's power is the median of."""
@@ -95,6 +95,23 @@ class Spectrogram(Rows):
     trusted_from_hz: tuple[float, ...] = ()
     """Of each region: below this frequency the acquisition's high-pass filters took a part of the
     power of all of its channels; 0 where nothing is known against it; empty: not looked at."""
+    edges_hz: Times = field(default_factory=lambda: np.empty(0))
+    """(n_frequencies + 1,) of the bins, which grow wider with frequency. The first bin begins below
+    0 where it holds what lies at 0 Hz alone. Evenly spaced around `frequency_hz` where empty."""
+
+    def __post_init__(self) -> None:
+        """Fill in the edges of evenly spaced bins."""
+        n = len(self.frequency_hz)
+        if len(self.edges_hz) == 0 and n > 1:
+            half_hz = float(self.frequency_hz[1] - self.frequency_hz[0]) / 2
+            edges_hz = np.append(self.frequency_hz - half_hz, self.frequency_hz[-1] + half_hz)
+            object.__setattr__(self, "edges_hz", edges_hz)
+        if n > 1 and len(self.edges_hz) != n + 1:
+            raise BadParameters(
+                f"{len(self.edges_hz)} edges of {n} bins",
+                where="Spectrogram",
+                remedy="give one edge more than there are bins",
+            )
 
     def to_pynapple(self, region: str | None = None) -> Any:
         """As pynapple: a TsdTensor (epoch, region, frequency), or a TsdFrame of one region.

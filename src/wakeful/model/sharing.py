@@ -192,6 +192,8 @@ def spectrogram_to_xarray(spectrogram: Spectrogram, start_utc: datetime | None) 
             **_times(spectrogram.start_s, start_utc, "start_s"),
             "region": list(spectrogram.regions),
             "frequency_hz": ("frequency_hz", spectrogram.frequency_hz, {"units": "Hz"}),
+            "frequency_low_hz": ("frequency_hz", spectrogram.edges_hz[:-1], {"units": "Hz"}),
+            "frequency_high_hz": ("frequency_hz", spectrogram.edges_hz[1:], {"units": "Hz"}),
             "channels": ("region", [", ".join(names) for names in spectrogram.channels]),
         },
         name="spectrogram",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -94,8 +95,7 @@ class _Results:
             return
         first = parts[0]
         table = Parts(parts)
-        frequency_hz = first.frequency_hz
-        step_hz = float(frequency_hz[1] - frequency_hz[0]) if len(frequency_hz) > 1 else 0.0
+        edges_hz = np.maximum(first.edges_hz, 0.0).tolist()
         self._add_regions(
             [(r, ", ".join(c)) for r, c in zip(first.regions, first.channels, strict=True)]
         )
@@ -105,8 +105,10 @@ class _Results:
             lambda rows: rows.power_uv2_per_hz,
             first.regions,
             [
-                (f"{f:g} Hz", (max(0.0, f - step_hz / 2), f + step_hz / 2))
-                for f in frequency_hz.tolist()
+                (f"{frequency:g} Hz", edges)
+                for frequency, edges in zip(
+                    first.frequency_hz.tolist(), pairwise(edges_hz), strict=True
+                )
             ],
             "uV**2/Hz",
             f"Power spectral density, {first.method}; median over the channels of a region",

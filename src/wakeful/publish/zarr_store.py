@@ -348,6 +348,8 @@ def _add_spectrogram(writer: _Writer, contents: SessionContents) -> None:
     writer.stream("spectrogram", values, shape, first.power_uv2_per_hz.dtype, dims, about)
     writer.add("spectrogram_region", list(first.regions), dims[1:2])
     writer.add("frequency_hz", first.frequency_hz, dims[2:], units="Hz")
+    writer.add("frequency_low_hz", first.edges_hz[:-1], dims[2:], units="Hz")
+    writer.add("frequency_high_hz", first.edges_hz[1:], dims[2:], units="Hz")
 
 
 def _add_rows(writer: _Writer, name: str, parts: Sequence[Rows]) -> None:

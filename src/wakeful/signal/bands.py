@@ -62,29 +62,48 @@ them in rats; ripples after Buzsaki (2015, Hippocampus 25: 1073). Delta and thet
 sleep is scored in both."""
 
 
+def edges_of(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges of evenly spaced bins, (n_frequencies + 1,): half a bin's width to either side."""
+    half = float(frequency_hz[1] - frequency_hz[0]) / 2
+    return np.append(frequency_hz - half, frequency_hz[-1] + half)
+
+
 def bin_weights(
-    frequency_hz: NDArray[np.float64], low_hz: float, high_hz: float
+    frequency_hz: NDArray[np.float64],
+    low_hz: float,
+    high_hz: float,
+    edges_hz: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """How many hertz of each bin lie in [low_hz, high_hz), (n_frequencies,).
 
-    A bin reaches half a bin's width to either side of its frequency; the first, at 0 Hz, begins at
-    0 and counts whole, since it holds what two-sided spectra have on both sides of 0.
+    A bin reaches from one edge to the next. One that begins below 0, the transform's own at 0 Hz,
+    is cut at 0 and counts whole, since it holds what two-sided spectra have on both sides of 0.
+
+    Parameters
+    ----------
+    frequency_hz : middles of the bins
+    low_hz, high_hz : the band
+    edges_hz : (n_frequencies + 1,); bins are evenly spaced where None
     """
-    width = float(frequency_hz[1] - frequency_hz[0])
-    left, right = frequency_hz - width / 2, frequency_hz + width / 2
+    edges = edges_of(frequency_hz) if edges_hz is None else edges_hz
+    left, right = edges[:-1], edges[1:]
     weights: NDArray[np.float64] = np.clip(
         np.minimum(right, high_hz) - np.maximum(left, low_hz), 0, None
     )
-    if frequency_hz[0] == 0:
+    if left[0] < 0:
         shared = min(right[0], high_hz) - max(0.0, low_hz)
-        weights[0] = max(0.0, shared) / right[0] * width
+        weights[0] = max(0.0, shared) / right[0] * (right[0] - left[0])
     return weights
 
 
-def reaches(frequency_hz: NDArray[np.float64], high_hz: float) -> bool:
-    """Whether the bins reach up to `high_hz` (to half a bin)."""
-    width = float(frequency_hz[1] - frequency_hz[0])
-    return bool(high_hz <= frequency_hz[-1] + width * 0.501)
+def reaches(
+    frequency_hz: NDArray[np.float64],
+    high_hz: float,
+    edges_hz: NDArray[np.float64] | None = None,
+) -> bool:
+    """Whether the bins reach up to `high_hz` (to a thousandth of one)."""
+    edges = edges_of(frequency_hz) if edges_hz is None else edges_hz
+    return bool(high_hz <= edges[-1] + 0.001 * (edges[2] - edges[1]))
 
 
 def integrate(psd: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -110,24 +129,28 @@ def integrate(psd: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray
 
 
 def compute_band_power(
-    psd: NDArray[np.float32], frequency_hz: NDArray[np.float64], bands: Sequence[Band] = BANDS
+    psd: NDArray[np.float32],
+    frequency_hz: NDArray[np.float64],
+    bands: Sequence[Band] = BANDS,
+    edges_hz: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
     """Power in each band: the density's integral, parts of bins counted exactly.
 
     Parameters
     ----------
     psd : (..., n_frequencies), uV^2/Hz, one-sided
-    frequency_hz : (n_frequencies,), evenly spaced, ending where the spectrum is no longer usable
+    frequency_hz : (n_frequencies,), ending where the spectrum is no longer usable
     bands : which
+    edges_hz : (n_frequencies + 1,) of the bins; evenly spaced where None
 
     Returns
     -------
-    (..., n_bands), uV^2; NaN for a band that reaches beyond the last frequency, and where the
-    density is NaN
+    (..., n_bands), uV^2; NaN for a band that reaches beyond the last bin, and where the density is
+    NaN
     """
     power = np.full((*psd.shape[:-1], len(bands)), np.nan, np.float32)
     for i, band in enumerate(bands):
-        if reaches(frequency_hz, band.high_hz):
-            weights = bin_weights(frequency_hz, band.low_hz, band.high_hz)
+        if reaches(frequency_hz, band.high_hz, edges_hz):
+            weights = bin_weights(frequency_hz, band.low_hz, band.high_hz, edges_hz)
             power[..., i] = integrate(psd, weights)
     return power

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from wakeful.model.arrays import Lfp, iterate_epochs
+from wakeful.model.arrays import Lfp, Samples, iterate_epochs
 from wakeful.model.errors import BadParameters, TooShort
 from wakeful.model.time import Interval, Span
 from wakeful.signal.windows import design_slepian
@@ -25,7 +25,7 @@ from wakeful.signal.windows import design_slepian
 Floats = NDArray[np.float32]
 Detrend = Literal["none", "mean", "linear"]
 
-_DETREND = {"none": 0, "mean": 1, "linear": 2}
+DETREND = {"none": 0, "mean": 1, "linear": 2}
 _BATCH = 131_072
 """Tapered samples transformed at a time: they stay in the second-level cache."""
 
@@ -153,7 +153,7 @@ def compute_psd(
     for start in range(0, len(epochs), step):
         n = min(step, len(epochs) - start)
         for i in range(n):
-            _taper(epochs[start + i], windows.values, _DETREND[detrend], tapered[i])
+            _taper(epochs[start + i], windows.values, DETREND[detrend], tapered[i])
         spectra = fft.rfft(tapered[:n], axis=-1)
         _sum_power(spectra, scale, power[start : start + n])
     return power.reshape(*samples_uv.shape[:-1], n_bins)
@@ -214,6 +214,23 @@ class EpochBatch:
     k / epoch_s, to within one part in `n_fft`."""
 
 
+@dataclass(frozen=True, eq=False)
+class StoredBatch:
+    """The same as it is stored, before it is made microvolts: half the memory to go through."""
+
+    numbers: NDArray[np.int64]
+    """(n_epochs,) place among the epochs of the interval."""
+    stored: Samples
+    """(n_rows, n) of all the epochs."""
+    offsets: NDArray[np.int64]
+    """(n_epochs,) where each begins in `stored`."""
+    n_samples: int
+    """Of an epoch."""
+    rate_hz: float
+    n_fft: int
+    """See `EpochBatch`."""
+
+
 def epoch_starts(interval: Interval, epoch_s: float) -> NDArray[np.float64]:
     """(n_epochs,) starts of the epochs that start in the interval, seconds."""
     return np.array([start_s for _, start_s, *_ in iterate_epochs((), interval, epoch_s)])
@@ -235,43 +252,61 @@ def read_epochs(
     epoch_s : epochs are counted from the session's start
     largest : samples of all channels held at a time
     """
+    for numbers, span, offsets in _batches(lfp, len(rows), interval, epoch_s, largest):
+        n = _epoch_samples(span, epoch_s)
+        first = span.first_sample + int(offsets[0])
+        piece = lfp.read_uv(first, int(offsets[-1] - offsets[0]) + n, rows)
+        starts = offsets - offsets[0]
+        if np.array_equal(starts, np.arange(len(starts)) * n):
+            epochs = piece.reshape(len(rows), len(starts), n)  # one after the other: no copy
+        else:
+            epochs = np.stack([piece[:, o : o + n] for o in starts], axis=1)
+        yield EpochBatch(numbers, epochs, span.rate_hz, _transform_samples(span, epoch_s))
+
+
+def read_stored_epochs(
+    lfp: Lfp, rows: tuple[int, ...], interval: Interval, epoch_s: float, largest: int = 1_000_000
+) -> Iterator[StoredBatch]:
+    """The same as `read_epochs` gives, not yet in microvolts."""
+    for numbers, span, offsets in _batches(lfp, len(rows), interval, epoch_s, largest):
+        n = _epoch_samples(span, epoch_s)
+        first = span.first_sample + int(offsets[0])
+        stored = lfp.read_stored(first, int(offsets[-1] - offsets[0]) + n, rows)
+        n_fft = _transform_samples(span, epoch_s)
+        yield StoredBatch(numbers, stored, offsets - offsets[0], n, span.rate_hz, n_fft)
+
+
+def _batches(
+    lfp: Lfp, n_rows: int, interval: Interval, epoch_s: float, largest: int
+) -> Iterator[tuple[NDArray[np.int64], Span, NDArray[np.int64]]]:
+    """Numbers of neighbouring epochs, their span, and where in it each begins."""
     batch: list[tuple[int, int]] = []
     last: Span | None = None
+
+    def made(span: Span) -> tuple[NDArray[np.int64], Span, NDArray[np.int64]]:
+        numbers, offsets = np.ascontiguousarray(np.array(batch, np.int64).T)
+        return numbers, span, offsets
+
     for number, start_s, span, _ in iterate_epochs(lfp.spans, interval, epoch_s):
         if span is None:
             continue
         n_samples = _epoch_samples(span, epoch_s)
-        full = (len(batch) + 1) * n_samples * len(rows) > largest
+        full = (len(batch) + 1) * n_samples * n_rows > largest
         # Epochs apart are read apart, so that a gap of thousands of epochs costs no memory.
         apart = batch and number != batch[-1][0] + 1
         if last is not None and batch and (span is not last or full or apart):
-            yield _read_batch(lfp, rows, last, epoch_s, batch)
+            yield made(last)
             batch = []
         offset = min(span.offset_at(start_s), span.n_samples - n_samples)
         batch.append((number, max(0, offset)))
         last = span
     if last is not None and batch:
-        yield _read_batch(lfp, rows, last, epoch_s, batch)
+        yield made(last)
 
 
 def _epoch_samples(span: Span, epoch_s: float) -> int:
     return math.floor(epoch_s * span.rate_hz + 1e-3)
 
 
-def _read_batch(
-    lfp: Lfp, rows: tuple[int, ...], span: Span, epoch_s: float, batch: list[tuple[int, int]]
-) -> EpochBatch:
-    n_samples = _epoch_samples(span, epoch_s)
-    first = batch[0][1]
-    piece = lfp.read_uv(span.first_sample + first, batch[-1][1] + n_samples - first, rows)
-    offsets = np.array([offset for _, offset in batch]) - first
-    if np.array_equal(offsets, np.arange(len(batch)) * n_samples):
-        epochs = piece.reshape(len(rows), len(batch), n_samples)  # one after the other: no copy
-    else:
-        epochs = np.stack([piece[:, o : o + n_samples] for o in offsets], axis=1)
-    return EpochBatch(
-        np.array([number for number, _ in batch]),
-        epochs,
-        span.rate_hz,
-        max(n_samples, round(epoch_s * span.rate_hz)),
-    )
+def _transform_samples(span: Span, epoch_s: float) -> int:
+    return max(_epoch_samples(span, epoch_s), round(epoch_s * span.rate_hz))

@@ -134,6 +134,7 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
         number_runs,
         power_above,
     )
+    from wakeful.signal.spectrogram_bins import even_density
 
     spectrogram, plan, epoch_s = inputs.spectrogram, params.plan(), inputs.spectrogram.epoch_s
     frequency_hz, regions = spectrogram.frequency_hz, spectrogram.regions
@@ -144,11 +145,13 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     peaks = np.full((3, n, n_regions, params.max_peaks), np.nan)
     refused: list[str] = []
     first, stop = np.searchsorted(frequency_hz, [low_hz - 1e-9, high_hz + 1e-9])
-    used = slice(int(first), int(stop))
-    used_hz = frequency_hz[used]
-    if frequency_hz[-1] < high_hz - 1e-9:
+    # One bin beyond the range, so that wider bins are interpolated up to its end.
+    used = slice(int(first), min(int(stop) + 1, len(frequency_hz)))
+    top_hz = float(spectrogram.edges_hz[-1])
+    ends_early = top_hz < high_hz - 1e-9
+    if ends_early:
         refused.append(
-            f"every region: the spectrogram ends at {frequency_hz[-1]:g} Hz, the range that is "
+            f"every region: the spectrogram ends at {top_hz:g} Hz, the range that is "
             f"fitted at {high_hz:g} Hz: give a range_hz inside it"
         )
     trusted_hz = spectrogram.trusted_from_hz or (0.0,) * n_regions
@@ -163,12 +166,14 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
                 f"from {low_hz:g} Hz on"
             )
             continue
-        if n == 0 or frequency_hz[-1] < high_hz - 1e-9:
+        if n == 0 or ends_early:
             continue
         power = spectrogram.power_uv2_per_hz[:, i, used].astype(np.float64)
         known = np.asarray(np.isfinite(power).all(axis=1))
         run = number_runs(known, starts_anew)
-        fits = fit_spectra(mean_over_window(power, run, reach), used_hz, plan)
+        mean = mean_over_window(power, run, reach)
+        mean, used_hz = even_density(mean, frequency_hz[used], high_hz)
+        fits = fit_spectra(mean, used_hz, plan)
         fitted = (fits.offset, fits.exponent, fits.knee_hz, fits.error, fits.r_squared)
         values[:, :, i] = fitted
         peaks[:, :, i] = fits.peak_hz, fits.peak_height, fits.peak_width_hz
@@ -231,7 +236,7 @@ STEP = Step(
     outputs=Outputs,
     compute=compute,
     draw=draw,
-    version=1,
+    version=2,
     masks="none",
     masks_reason="it works on the spectrogram, out of which bad channels were left",
     per="block",

@@ -95,6 +95,10 @@ class Outputs:
 def compute(inputs: Inputs, params: Params) -> Outputs:
     """Integrate the density over each band, parts of frequency bins counted exactly.
 
+    Edges of the default bands are edges of the spectrogram's bins, or cut a bin of the transform as
+    it would be cut there: their powers are those of the transform itself. So are those of other
+    edges up to 20 Hz; above, an edge inside a wider bin takes the share of its width.
+
     A band that reaches beyond the spectrogram (80 % of Nyquist, or its highest frequency) is NaN,
     but for ripples, which most slow recordings can't have: they are left out there. NaN, too, is
     one that begins below twice the corner of the hardware's high-pass filters: for delta
@@ -108,12 +112,13 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
         Band(band.name, *edges) if (edges := getattr(params, _field(band))) else band
         for band in PROFILES[params.species]
     )
+    frequency_hz, edges_hz = spectrogram.frequency_hz, spectrogram.edges_hz
     bands = tuple(
         band
         for band in bands
-        if band.name != "ripple" or reaches(spectrogram.frequency_hz, band.high_hz)
+        if band.name != "ripple" or reaches(frequency_hz, band.high_hz, edges_hz)
     )
-    power_uv2 = compute_band_power(spectrogram.power_uv2_per_hz, spectrogram.frequency_hz, bands)
+    power_uv2 = compute_band_power(spectrogram.power_uv2_per_hz, frequency_hz, bands, edges_hz)
     refused: list[str] = []
     regions = zip(spectrogram.regions, spectrogram.trusted_from_hz, strict=False)
     for i, (region, trusted_hz) in enumerate(regions):
@@ -158,7 +163,7 @@ STEP = Step(
     outputs=Outputs,
     compute=compute,
     draw=draw,
-    version=3,
+    version=4,
     masks="none",
     masks_reason="it works on the spectrogram, out of which bad channels were left",
     per="block",

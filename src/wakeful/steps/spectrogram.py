@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wakeful.model.arrays import Lfp
 from wakeful.model.epochs import Spectrogram
@@ -21,6 +21,8 @@ from wakeful.step import Step, parameter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from wakeful.signal.spectra import StoredBatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +118,15 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     """
     from wakeful.signal.bands import USABLE
     from wakeful.signal.header_faults import trusted_from_hz
+    from wakeful.signal.region_spectra import RegionPlan, compute_region_psd
     from wakeful.signal.spectra import (
         Windows,
-        compute_psd,
         design_hann,
         design_multitaper,
         epoch_starts,
-        read_epochs,
+        read_stored_epochs,
     )
+    from wakeful.signal.spectrogram_bins import design_bins
     from wakeful.signal.streaming import available_processors
 
     lfp, epoch_s = inputs.lfp, inputs.session.epoch_s
@@ -158,7 +161,17 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
             for of in corners_hz.values()
         ]
     )
-    power = np.full((len(start_s), len(regions), n_bins), np.nan, np.float32)
+    bins = design_bins(n_bins, epoch_s)
+    gain_uv, offset_uv = lfp.scale_uv(rows)
+    plan = RegionPlan(
+        bounds=np.cumsum([0, *map(len, regions.values())]),
+        gain_uv=gain_uv,
+        offset_uv=offset_uv,
+        cut_off=cut_off,
+        bins=bins,
+        detrend=params.detrend,
+    )
+    power = np.full((len(start_s), len(regions), len(bins.frequency_hz)), np.nan, np.float32)
 
     def design(n_samples: int) -> Windows:
         if params.method == "hann":
@@ -170,37 +183,27 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
         )
 
     method = design(max(8, math.floor(epoch_s * lfp.rate_hz + 1e-3))).name
-    with ThreadPoolExecutor(available_processors()) as pool:
-        for batch in read_epochs(lfp, rows, inputs.block, epoch_s):
-            windows = design(batch.samples_uv.shape[-1])
 
-            def estimate(
-                samples_uv: NDArray[np.float32],
-                windows: Windows = windows,
-                rate_hz: float = batch.rate_hz,
-                n_fft: int = batch.n_fft,
-            ) -> NDArray[np.float32]:
-                psd = compute_psd(
-                    samples_uv, rate_hz, windows, detrend=params.detrend, n_fft=n_fft
-                )[:, :n_bins]
-                span_uv = samples_uv.max(axis=-1) - samples_uv.min(axis=-1)
-                psd[~(span_uv > 0)] = np.nan
-                return psd
+    def work(batch: StoredBatch) -> None:
+        psd = compute_region_psd(batch, design(batch.n_samples), bad[batch.numbers], plan)
+        power[batch.numbers] = psd
 
-            psd = np.stack(list(pool.map(estimate, batch.samples_uv)))
-            psd[bad[batch.numbers].T] = np.nan
-            np.copyto(psd, np.nan, where=cut_off[:, None])
-            first = 0
-            for place, members in enumerate(regions.values()):
-                part = psd[first : first + len(members)]
-                power[batch.numbers, place] = median_over_channels(part)
-                first += len(members)
+    n_threads = available_processors()
+    with ThreadPoolExecutor(n_threads) as pool:
+        waiting: deque[Future[None]] = deque()
+        for batch in read_stored_epochs(lfp, rows, inputs.block, epoch_s):
+            waiting.append(pool.submit(work, batch))
+            if len(waiting) > 2 * n_threads:  # so many batches are held in memory
+                waiting.popleft().result()
+        for done in waiting:
+            done.result()
 
     return Outputs(
         spectrogram=Spectrogram(
             start_s=start_s,
             power_uv2_per_hz=power,
-            frequency_hz=frequency_hz,
+            frequency_hz=bins.frequency_hz,
+            edges_hz=bins.edges_hz,
             regions=tuple(regions),
             channels=tuple(
                 tuple(lfp.channels[i].name for i in members) for members in regions.values()
@@ -210,16 +213,6 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
             trusted_from_hz=tuple(float(of.min()) for of in corners_hz.values()),
         )
     )
-
-
-def median_over_channels(psd: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Median over the first axis, NaN left out; NaN where nothing is left."""
-    n_live = np.sum(~np.isnan(psd), axis=0)
-    ordered = np.sort(psd, axis=0)  # NaN comes last
-    low = np.maximum(n_live - 1, 0) // 2
-    high = np.minimum(n_live // 2, len(psd) - 1)
-    pick = [np.take_along_axis(ordered, i[None], axis=0)[0] for i in (low, high)]
-    return np.asarray((pick[0] + pick[1]) / 2, np.float32)
 
 
 def draw(inputs: Inputs, params: Params, outputs: Outputs) -> Mapping[str, Figure]:  # noqa: ARG001
@@ -244,8 +237,8 @@ STEP = Step(
     compute=compute,
     draw=draw,
     unavailable=unavailable,
-    version=2,
-    draw_version=2,
+    version=3,
+    draw_version=3,
     masks="takes",
     masks_reason="the median of a region leaves bad channels out",
     per="block",

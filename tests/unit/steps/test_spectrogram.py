@@ -11,7 +11,7 @@ from wakeful.model.arrays import Lfp, MemorySource
 from wakeful.model.errors import BadParameters, Unavailable
 from wakeful.model.subject import Channel, ChannelKind, Session, Subject
 from wakeful.model.time import Interval, Span
-from wakeful.steps.spectrogram import STEP, Inputs, Params, compute, median_over_channels
+from wakeful.steps.spectrogram import STEP, Inputs, Params, compute
 
 
 def _session(duration_s, epoch_s=4.0):
@@ -58,7 +58,9 @@ def test_planted_rhythms_appear_in_their_region(method, name):
     assert result.regions == ("CA1", "PFC")
     assert result.channels == (("c0", "c1"), ("c2", "c3"))
     assert result.method == name
-    np.testing.assert_array_equal(result.frequency_hz, np.arange(1001) * 0.25)
+    assert len(result.frequency_hz) <= 200
+    np.testing.assert_array_equal(result.frequency_hz[:81], np.arange(81) * 0.25)
+    assert result.edges_hz[-1] == 250
     np.testing.assert_array_equal(result.start_s, np.arange(10) * 4.0)
     peak_hz = result.frequency_hz[np.argmax(result.power_uv2_per_hz, axis=2)]
     assert np.abs(peak_hz - [8, 2]).max() <= 0.75
@@ -111,11 +113,11 @@ def test_a_region_without_a_live_channel_is_nan():
     assert np.isnan(result.power_uv2_per_hz[:, 1]).all()
 
 
-@pytest.mark.parametrize(("rate_hz", "highest_hz"), [(1000.0, 250), (512.0, 204.75), (100.0, 40)])
+@pytest.mark.parametrize(("rate_hz", "highest_hz"), [(1000.0, 250), (512.0, 204.875), (100.0, 40)])
 def test_frequencies_end_at_80_percent_of_nyquist(rate_hz, highest_hz):
     n = int(8 * rate_hz)
     result = _compute(_noise(1, n), _channels(["a"]), (Span(0, n, rate_hz, 0),), Interval(0, 8))
-    assert result.frequency_hz[-1] == highest_hz
+    assert result.edges_hz[-1] == pytest.approx(highest_hz, abs=0.25)
 
 
 @pytest.mark.parametrize("rate_hz", [999.98, 1000.02, 1017.375])
@@ -124,7 +126,7 @@ def test_odd_rates_keep_density_and_bins(rate_hz):
     result = _compute(
         _noise(1, n), _channels(["a"]), (Span(0.001, n, rate_hz, 0),), Interval(0, 396)
     )
-    np.testing.assert_array_equal(result.frequency_hz, np.arange(1001) * 0.25)
+    np.testing.assert_array_equal(result.frequency_hz[:81], np.arange(81) * 0.25)
     assert np.isnan(result.power_uv2_per_hz[0]).all() == (rate_hz * 0.001 > 1.001)
     assert np.nanmean(result.power_uv2_per_hz[1:]) == pytest.approx(200 / rate_hz, rel=0.02)
 
@@ -150,17 +152,6 @@ def test_epochs_of_another_length():
             Interval(0, 10),
             epoch_s=2.5,
         )
-
-
-def test_median_over_channels_is_numpys():
-    rng = np.random.default_rng(0)
-    psd = rng.uniform(0, 1, (5, 3, 7)).astype(np.float32)
-    np.testing.assert_allclose(median_over_channels(psd), np.median(psd, axis=0), rtol=1e-6)
-    np.testing.assert_allclose(median_over_channels(psd[:4]), np.median(psd[:4], axis=0), rtol=1e-6)
-    psd[[0, 3], 1] = np.nan
-    np.testing.assert_allclose(median_over_channels(psd), np.nanmedian(psd, axis=0), rtol=1e-6)
-    psd[:, 2] = np.nan
-    assert np.isnan(median_over_channels(psd)[2]).all()
 
 
 def test_parameters_are_checked():
@@ -200,5 +191,6 @@ def _peak_bytes(seconds):
 @pytest.mark.slow
 def test_an_hour_costs_no_more_memory_than_minutes():
     few, many = _peak_bytes(240), _peak_bytes(3600)
-    assert many < 1.1 * few + 1e6
-    assert many < 200e6
+    # What is read ahead differs from run to run by a few batches of 2 MB.
+    assert many < few + 10e6
+    assert many < 40e6
