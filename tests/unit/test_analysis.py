@@ -53,7 +53,7 @@ def test_rhythms_from_plain_arrays(samples):
 def test_parameters_are_those_of_the_step(samples):
     lfp, _ = wakeful.compute_lfp(wakeful.make_source(samples, 2000.0))
     spectrogram = wakeful.compute_spectrogram(lfp, params={"highest_hz": 50.0})
-    assert spectrogram.frequency_hz[-1] == 50.0
+    assert spectrogram.edges_hz[-1] == 50.0
     with pytest.raises(BadParameters, match="colour"):
         wakeful.compute_spectrogram(lfp, params={"colour": 1})
 
