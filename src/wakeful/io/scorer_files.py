@@ -264,6 +264,9 @@ def _to_files(scorer: TrainedScorer) -> dict[str, bytes]:
         "chain": None,
         "discriminant": None,
     }
+    if scorer.animal_logarithms is not None:
+        # Left out where there is none, so that scorers from before keep their hashes.
+        numbers["animal_logarithms"] = sorted(scorer.animal_logarithms)
     if scorer.chain is not None:
         numbers["chain"] = {
             "hazard": scorer.chain.hazard.tolist(),
@@ -338,6 +341,9 @@ def _from_files(contents: Mapping[str, bytes]) -> TrainedScorer:
             threshold=float(odd["threshold"]),
         ),
         min_confidence=float(numbers["min_confidence"]),
+        animal_logarithms=frozenset(numbers["animal_logarithms"])
+        if "animal_logarithms" in numbers
+        else None,
     )
 
 

@@ -97,6 +97,27 @@ def score_label_free(
     )
 
 
+def find_states(
+    features: Features, params: LabelFreeParams | None = None
+) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """States from features that are already there.
+
+    Returns
+    -------
+    state : (n_epochs,) values of `State`, as `score_label_free` gives them
+    refusal : why nothing was classified; empty where it was
+    """
+    params = params or LabelFreeParams()
+    proposals, reasons = propose_seeds(features, params)
+    scored, notes = (
+        _score(features, proposals, params) if proposals else (None, (_say_refusal(reasons),))
+    )
+    if scored is None:
+        unknown = np.full(len(features.start_s), State.UNCLASSIFIED, np.int8)
+        return _blank(unknown, features), notes
+    return _blank(scored.state, features), ()
+
+
 def _score(
     features: Features, proposals: tuple[Seeds, ...], params: LabelFreeParams
 ) -> tuple[_Scored | None, tuple[str, ...]]:

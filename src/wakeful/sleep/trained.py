@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 
 from wakeful.model.epochs import State
 from wakeful.model.errors import BadParameters
+from wakeful.sleep.across_animals import prepare_animal
+from wakeful.sleep.anchors import Anchors
 from wakeful.sleep.artefacts import ArtefactDetector
 from wakeful.sleep.boosted_trees import BoostedTrees
 from wakeful.sleep.calibration import LogPool
@@ -168,6 +170,9 @@ class TrainedScorer:
     artefacts: ArtefactDetector
     min_confidence: float
     """Probability below which an epoch stays unclassified."""
+    animal_logarithms: frozenset[str] | None = None
+    """Where features are set against each animal's own levels and pooled over regions
+    (`across_animals`): the pools whose columns' logarithms are taken. None: taken as they come."""
 
     def score(
         self,
@@ -176,6 +181,7 @@ class TrainedScorer:
         min_confidence: float | None = None,
         allow_missing: bool = False,
         anyway: bool = False,
+        anchors: Anchors | None = None,
     ) -> ScoredEpochs:
         """Score a table.
 
@@ -185,6 +191,8 @@ class TrainedScorer:
         min_confidence : the model's own where None
         allow_missing : features that are not in the table count as missing in every epoch
         anyway : score also what is unlike the training set; notes say so
+        anchors : the animal's levels from other recordings, for a scorer that looks at levels; the
+            table's own where None
 
         Raises
         ------
@@ -202,6 +210,14 @@ class TrainedScorer:
             raise BadParameters(
                 f"a confidence of {threshold:g}", where="scoring", remedy="give 0 to 1"
             )
+        notes: list[str] = []
+        if self.animal_logarithms is not None:
+            prepared = prepare_animal(table, self.animal_logarithms, anchors)
+            if prepared.refusal:
+                return self._refuse(table, prepared.refusal)
+            notes += prepared.notes
+            # Which regions an animal has is its own affair.
+            table, allow_missing = prepared.table, True
         known = table.ordered(self.features, allow_missing=allow_missing)
         missing = known.missing
         found = compare(self.likeness, known.values[~missing])
@@ -222,7 +238,7 @@ class TrainedScorer:
             columns_alone(known, self.logarithmic), known.values, known.breaks
         )
         artefact &= ~missing
-        notes = list(found.notes)
+        notes += found.notes
         if found.refusal and not anyway:
             state = np.full(len(state), UNCLASSIFIED)
             provisional = state.copy()
@@ -245,6 +261,22 @@ class TrainedScorer:
             artefact=artefact,
             refusal="" if anyway else found.refusal,
             notes=tuple(notes),
+        )
+
+    def _refuse(self, table: FeatureTable, refusal: str) -> ScoredEpochs:
+        """Nothing classified, and why."""
+        unknown = np.where(table.missing, NO_DATA, UNCLASSIFIED)
+        blank = np.full((table.n_epochs, len(self.states)), np.nan)
+        return ScoredEpochs(
+            states=self.states,
+            raw_state=unknown,
+            state=unknown.copy(),
+            provisional=unknown.copy(),
+            posterior=blank,
+            confidence=blank[:, 0].copy(),
+            artefact=np.zeros(table.n_epochs, np.bool_),
+            refusal=refusal,
+            notes=(),
         )
 
     def emit(self, table: FeatureTable) -> Emission:

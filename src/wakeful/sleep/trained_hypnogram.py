@@ -31,6 +31,7 @@ def table_of(features: SleepFeatures, subject: str = "") -> FeatureTable:
         epoch_s=features.epoch_s,
         starts=starts,
         subject=subject,
+        start_s=features.start_s,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.model.errors import BadParameters, Unavailable
+from wakeful.sleep.across_animals import find_logarithmic_pools, prepare_animals
 from wakeful.sleep.artefacts import fit_artefact_detector
 from wakeful.sleep.boosted_trees import BoostedTrees, TreeParams, fit_trees
 from wakeful.sleep.calibration import LogPool, fit_pool, keep_as_is
@@ -18,6 +19,7 @@ from wakeful.sleep.evaluation import Evaluation, Score, compute_score
 from wakeful.sleep.feature_table import FeatureTable, Labels
 from wakeful.sleep.folds import find_trainable, make_folds
 from wakeful.sleep.likeness import fit_likeness
+from wakeful.sleep.rough_states import has_key_features
 from wakeful.sleep.semi_markov import UNKNOWN, SemiMarkov, fit_semi_markov
 from wakeful.sleep.trained import (
     Emission,
@@ -59,6 +61,10 @@ class TrainParams:
     """Pool and calibrate after decoding; without it a scorer is as labs run it."""
     min_confidence: float = 0.5
     """Probability below which an epoch stays unclassified; no state is more probable than not."""
+    across_animals: bool | None = None
+    """Set features against each animal's own levels and pool them over regions, so that animals of
+    other gains and regions can be scored. None: where there are two animals or more, and columns
+    to find levels by."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -113,15 +119,49 @@ def train_scorer(
         There is one state only: nothing can be told apart.
     """
     params = params or TrainParams()
-    notes = _check(table, labels)
+    pools: frozenset[str] | None = None
+    said: tuple[str, ...] = ()
+    if _is_across_animals(table, params):
+        pools = find_logarithmic_pools(table, find_logarithmic(table.values))
+        table, said = _set_against_anchors(table, labels, pools)
+    notes = (*said, *_check(table, labels))
     work = _Work(table, labels, params, told or (lambda _: None))
     held_out = work.predict_held_out()
     weight, evaluation = work.choose(held_out)
     return Training(
-        scorer=work.fit_all(held_out, weight),
+        scorer=replace(work.fit_all(held_out, weight), animal_logarithms=pools),
         evaluation=evaluation,
         notes=(*notes, *work.notes),
     )
+
+
+def _is_across_animals(table: FeatureTable, params: TrainParams) -> bool:
+    if params.across_animals is not None:
+        return params.across_animals
+    return len(np.unique(table.subject)) > 1 and has_key_features(table.names)
+
+
+def _set_against_anchors(
+    table: FeatureTable, labels: Labels, pools: frozenset[str]
+) -> tuple[FeatureTable, tuple[str, ...]]:
+    """The table as scorers across animals see it, and which animals it says nothing of.
+
+    Levels come from the label-free scorer's states, never from the labels: an animal that nobody
+    labelled has no others.
+    """
+    prepared, animals = prepare_animals(table, pools)
+    lost = {name: part.refusal for name, part in animals.items() if part.refusal}
+    notes = [f"{name or 'the animal'} is left out: {why}" for name, why in lost.items()]
+    if not (labels.known & ~prepared.missing).any():
+        raise Unavailable(
+            "no animal's levels in awake and NREM could be found: " + "; ".join(notes[:2]),
+            where="training across animals",
+            remedy="train with the features as they are: --as-they-are",
+        )
+    seen = np.isfinite(prepared.values[labels.known]).any(axis=0)
+    kept = tuple(prepared.names[i] for i in np.flatnonzero(seen))
+    how = "each animal's features were set against its own levels in awake and NREM"
+    return prepared.ordered(kept), (f"{how}, and pooled over regions", *notes)
 
 
 def _check(table: FeatureTable, labels: Labels) -> tuple[str, ...]:
@@ -216,9 +256,11 @@ class _Work:
 
     def fit_alone(self, rows: Mask) -> BoostedTrees | Discriminant:
         """The model that sees each epoch by itself."""
-        columns, state = self.alone[rows], self.truth[rows]
         if self.params.kind is Kind.DISCRIMINANT_HMM:
+            columns, state = self.alone[rows], self.truth[rows]
             return fit_discriminant(columns, state, n_states=self.n_states)
+        rows = self.thin(rows)
+        columns, state = self.alone[rows], self.truth[rows]
         return fit_trees(columns, state, n_states=self.n_states, params=self.params.trees)
 
     def fit_around(
@@ -232,10 +274,20 @@ class _Work:
             best = np.argsort(-gain, kind="stable")[: self.params.context_features]
             context = replace(context, features=tuple(sorted(best.tolist())))
         columns = columns_around(self.table, self.logarithmic, context)
+        rows = self.thin(rows)
         trees = fit_trees(
             columns[rows], self.truth[rows], n_states=self.n_states, params=self.params.trees
         )
         return trees, context
+
+    def thin(self, rows: Mask) -> Mask:
+        """Every second, third, ... of the epochs where there are more than trees are to see."""
+        stride = -(-int(rows.sum()) // self.params.trees.max_epochs)
+        if stride <= 1:
+            return rows
+        out = np.zeros_like(rows)
+        out[np.flatnonzero(rows)[::stride]] = True
+        return out
 
     def fit_chain(self, rows: Mask) -> SemiMarkov | None:
         """Durations and transitions of the labels in `rows`."""
