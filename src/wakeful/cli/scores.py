@@ -39,7 +39,8 @@ from wakeful.publish.scorer_tables import comparison_files, comparison_json
 from wakeful.sleep.hand_scores import (
     parse_label_map,
 )
-from wakeful.sleep.scorers import SCORED, Comparison, compare_scorers
+from wakeful.sleep.scorers import Comparison, compare_scorers
+from wakeful.sleep.state_words import SCORED
 
 scores_app = typer.Typer(
     no_args_is_help=True,

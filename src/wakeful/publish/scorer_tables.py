@@ -12,7 +12,8 @@ import numpy as np
 
 from wakeful.model.errors import Unavailable
 from wakeful.sleep.agreement import LABELS, Agreement
-from wakeful.sleep.scorers import SCORED, Comparison, differences_of
+from wakeful.sleep.scorers import Comparison, differences_of
+from wakeful.sleep.state_words import SCORED
 
 CONSENSUS = "consensus"
 
