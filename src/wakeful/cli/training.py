@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from wakeful.cli.output import JsonOption, LibraryOption, console, print_json, print_table
+from wakeful.cli.output import (
+    JsonOption,
+    LibraryOption,
+    console,
+    print_json,
+    print_table,
+    progress_bar,
+)
 from wakeful.cli.score_reading import FromOption
 from wakeful.cli.scoring import (
     TABLE_HELP,
@@ -187,12 +191,12 @@ def train_sleep(
             mapping=parse_mapping(mapping) if mapping else None,
             epoch_s=epoch_s,
         )
-    with _bar("training", shown=not as_json) as told:
+    with progress_bar("training", shown=not as_json) as told:
         report = train(source, params, told)
     content_hash = write_model(out, report, title=title, licence=licence, overwrite=overwrite)
     found = None
     if curve:
-        with _bar("trying fewer labels", shown=not as_json) as told:
+        with progress_bar("trying fewer labels", shown=not as_json) as told:
             found = try_fewer_labels(report, told, tried)
         write_curve(out, found, content_hash)
     if as_json:
@@ -265,20 +269,6 @@ def _next(out: Path, recordings: list[str] | None) -> str:
         "in wakeful.toml, [parameters.NAME.sleep]; there "
         f'model = "{out.name}" (a folder in models), and NAME in the column params of rows'
     ).replace("[", r"\[")
-
-
-@contextmanager
-def _bar(what: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not shown,
-    ) as bar:
-        line = bar.add_task(what, total=1.0)
-        yield lambda share: bar.update(line, completed=share)
 
 
 def _print_training(report: TrainReport) -> None:

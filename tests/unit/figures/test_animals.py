@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.unit.figures.test_scorers import make
 
 from wakeful.figures import draw_animals, render
 from wakeful.sleep.scorers import compute_bland_altman
-
-from tests.unit.figures.test_scorers import make
 
 
 def test_each_animal_is_a_dot_and_lines_are_bias_and_limits() -> None:
