@@ -26,6 +26,7 @@ from wakeful.io.atomic import write_bytes
 from wakeful.io.scores import FORMATS, WriteOptions, write_scores
 from wakeful.model.epochs import Hypnogram, State
 from wakeful.model.errors import BadParameters, BadScores
+from wakeful.model.scores import ScoredStretches
 from wakeful.publish.scorer_tables import comparison_json
 from wakeful.sleep.scorers import Comparison, compare_scorers
 from wakeful.sleep.state_words import SCORED
@@ -60,13 +61,7 @@ def convert(
     A label that is not known is an error that says where it stands: nothing is guessed.
     """
     stretches = reading.read(source)
-    hypnogram = reading.place(stretches, reading.start)
-    if hypnogram.n_rows == 0:
-        raise BadScores(
-            "no epoch lies after the session's start",
-            where=source.name,
-            remedy="correct --offset or --start",
-        )
+    hypnogram = _place(reading, stretches)
     if reading.offset_s is None and reading.start is not None and stretches.zero_local is None:
         hypnogram = _with_note(hypnogram, _NO_CLOCK.format(name=source.name))
     has_start = reading.start is not None or reading.offset_s
@@ -101,6 +96,18 @@ def convert(
     )
     for note in notes:
         console.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)
+
+
+def _place(reading: Reading, stretches: ScoredStretches) -> Hypnogram:
+    """On the session's clock; refused where nothing of it lies in the session."""
+    hypnogram = reading.place(stretches, reading.start)
+    if hypnogram.n_rows == 0:
+        raise BadScores(
+            "no epoch lies after the session's start",
+            where=stretches.source,
+            remedy="correct --offset or --start",
+        )
+    return hypnogram
 
 
 _NO_CLOCK = "{name} has no clock time: it is taken to begin with the session"
@@ -360,13 +367,7 @@ def statistics(
 
     stretches = reading.read(source)
     began = reading.start or stretches.zero_local
-    hypnogram = reading.place(stretches, reading.start)
-    if hypnogram.n_rows == 0:
-        raise BadScores(
-            "no epoch lies after the session's start",
-            where=source.name,
-            remedy="correct --offset or --start",
-        )
+    hypnogram = _place(reading, stretches)
     stop_s = float(hypnogram.start_s[-1]) + hypnogram.epoch_s
     inputs = sleep_bouts.Inputs(
         hypnogram=hypnogram,
