@@ -80,8 +80,14 @@ def _session(lfp_spans: tuple[Span, ...], epoch_s: float, mains_hz: float) -> Se
     )
 
 
-def _one_span(stop_s: float) -> tuple[Span, ...]:
-    return (Span(0.0, max(1, round(stop_s)), 1.0, 0),)
+def _block_of(epochs: Spectrogram | BandPower) -> dict[str, Any]:
+    """The block and the session of which these epochs are the whole."""
+    stop_s = float(epochs.start_s[-1]) + epochs.epoch_s if epochs.n_rows else 0.0
+    span = Span(0.0, max(1, round(stop_s)), 1.0, 0)
+    return {
+        "block": Interval(0.0, stop_s),
+        "session": _session((span,), epochs.epoch_s, 50.0),
+    }
 
 
 def _run(step_name: str, values: Mapping[str, Any], params: Mapping[str, Any] | None) -> Any:
@@ -163,12 +169,9 @@ def compute_band_power(
     ----------
     params : of the step `band_power`
     """
-    epoch_s = spectrogram.epoch_s
-    stop_s = float(spectrogram.start_s[-1]) + epoch_s if spectrogram.n_rows else 0.0
     values = {
         "spectrogram": spectrogram,
-        "block": Interval(0.0, stop_s),
-        "session": _session(_one_span(stop_s), epoch_s, 50.0),
+        **_block_of(spectrogram),
     }
     result: BandPower = _run("band_power", values, params).band_power
     return result
@@ -183,12 +186,9 @@ def compute_aperiodic(
     ----------
     params : of the step `aperiodic`
     """
-    epoch_s = spectrogram.epoch_s
-    stop_s = float(spectrogram.start_s[-1]) + epoch_s if spectrogram.n_rows else 0.0
     values = {
         "spectrogram": spectrogram,
-        "block": Interval(0.0, stop_s),
-        "session": _session(_one_span(stop_s), epoch_s, 50.0),
+        **_block_of(spectrogram),
     }
     result: SpectralFit = _run("aperiodic", values, params).spectral_fit
     return result
@@ -290,12 +290,10 @@ def score_sleep(
     ----------
     params : of the step `sleep`
     """
-    epoch_s = band_power.epoch_s
-    stop_s = float(band_power.start_s[-1]) + epoch_s if band_power.n_rows else 0.0
     values = {
         "band_power": band_power,
         "muscle": muscle,
-        "session": _session(_one_span(stop_s), epoch_s, 50.0),
+        "session": _block_of(band_power)["session"],
     }
     result: Hypnogram = _run("sleep", values, params).hypnogram
     return result

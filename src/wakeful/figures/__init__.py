@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wakeful.figures.animals import draw_animals
 from wakeful.figures.bouts import draw_bouts
 from wakeful.figures.day import (
     draw_band_power,
@@ -11,6 +12,7 @@ from wakeful.figures.day import (
     draw_spectrogram,
 )
 from wakeful.figures.features import draw_sleep_features
+from wakeful.figures.label_curve import draw_label_curve
 from wakeful.figures.quality import FAULT_COLOURS, draw_channel_quality
 from wakeful.figures.render import FORMATS, Format, read_key, render, stamp
 from wakeful.figures.rhythms import draw_connectivity, draw_spectral_fit
@@ -25,12 +27,14 @@ __all__ = [
     "STATE_ROWS",
     "STYLE_VERSION",
     "Format",
+    "draw_animals",
     "draw_band_power",
     "draw_bouts",
     "draw_channel_quality",
     "draw_connectivity",
     "draw_day",
     "draw_hypnogram",
+    "draw_label_curve",
     "draw_muscle",
     "draw_scorers",
     "draw_sleep_features",

@@ -28,6 +28,7 @@ from wakeful.model.errors import BadParameters
 from wakeful.model.subject import ChannelKind
 from wakeful.publish.contents import Progress, SessionContents
 from wakeful.publish.samples import Samples
+from wakeful.publish.target import check_target
 
 if TYPE_CHECKING:
     import zarr
@@ -57,18 +58,7 @@ def write_zarr(
     BadParameters
         Something is there already, the name does not end in .zarr, or its folder is missing.
     """
-    if path.suffix != ".zarr":
-        raise BadParameters(
-            "does not end in .zarr", where=str(path), remedy=f"call it {path.name}.zarr"
-        )
-    if not path.parent.is_dir():
-        raise BadParameters("there is no such folder", where=str(path.parent), remedy="make it")
-    if path.exists() and not overwrite:
-        raise BadParameters(
-            "is there already",
-            where=str(path),
-            remedy="choose another name with --out, or replace it with --overwrite",
-        )
+    check_target(path, (".zarr",), overwrite=overwrite)
     if path.exists() and not (path / "zarr.json").is_file():
         raise BadParameters(
             "is no zarr store, and is not replaced",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeful.sleep.agreement import compute_rates
 from wakeful.sleep.calibration import compute_calibration_error
 
 Values = NDArray[np.float64]
@@ -70,28 +71,24 @@ def compute_score(
     known = truth >= 0
     n_states = len(states)
     t, s = truth[known], state[known]
-    n = len(t)
-    confusion = np.zeros((n_states, n_states + 1), np.int64)
+    # One label more, for what the scorer left unclassified; people who did are not asked.
+    confusion = np.zeros((n_states + 1, n_states + 1), np.int64)
     np.add.at(confusion, (t, np.where(s >= 0, s, n_states)), 1)
-    right = np.diag(confusion[:, :n_states])
-    of_truth, of_scored = confusion.sum(axis=1), confusion[:, :n_states].sum(axis=0)
-    accuracy = right.sum() / n if n else float("nan")
-    chance = float(of_truth @ of_scored) / n**2 if n else float("nan")
-    kappa = (accuracy - chance) / (1 - chance) if n and chance < 1 else float("nan")
-    f1, bias = {}, {}
-    for i, name in enumerate(states):
-        total = of_truth[i] + of_scored[i]
-        f1[name] = float(2 * right[i] / total) if total else float("nan")
-        bias[name] = float(of_scored[i] / of_truth[i] - 1) if of_truth[i] else float("nan")
+    rates = compute_rates(confusion, abstained=n_states)
+    of_truth, of_scored = confusion.sum(axis=1), confusion.sum(axis=0)
+    bias = {
+        name: float(of_scored[i] / of_truth[i] - 1) if of_truth[i] else float("nan")
+        for i, name in enumerate(states)
+    }
     labelled, scored = count_bouts(truth, known, breaks), count_bouts(state, known, breaks)
     return Score(
-        kappa=float(kappa),
-        accuracy=float(accuracy),
-        f1=f1,
+        kappa=rates.kappa,
+        accuracy=rates.accuracy,
+        f1=dict(zip(states, rates.f1.tolist(), strict=False)),
         ece=compute_calibration_error(posterior[known], t),
         minutes_bias=bias,
         bouts_bias=scored / labelled - 1 if labelled else float("nan"),
-        n_epochs=n,
+        n_epochs=len(t),
         n_per_state={name: int(of_truth[i]) for i, name in enumerate(states)},
     )
 

@@ -36,7 +36,8 @@ Mask = NDArray[np.bool_]
 States = NDArray[np.int64]
 
 _EVIDENCE_WEIGHTS = (0.3, 0.45, 0.7, 1.0, 1.5, 2.0, 3.0)
-_MIN_EPOCHS_PER_STATE = 5
+LEAST_EPOCHS = 5
+"""Of each state: with fewer labels, it can't be learned."""
 _MAX_BOUTS_BIAS = 0.1
 _MAX_MINUTES_BIAS = 0.05
 
@@ -180,10 +181,10 @@ def _check(table: FeatureTable, labels: Labels) -> tuple[str, ...]:
             where="training",
             remedy="label a stretch with two states or more",
         )
-    few = [f"{name} ({n})" for name, n in count.items() if n < _MIN_EPOCHS_PER_STATE]
+    few = [f"{name} ({n})" for name, n in count.items() if n < LEAST_EPOCHS]
     if few:
         raise BadParameters(
-            f"too few epochs of {', '.join(few)}; {_MIN_EPOCHS_PER_STATE} are the least",
+            f"too few epochs of {', '.join(few)}; {LEAST_EPOCHS} are the least",
             where="training",
             remedy="label more of them, or map them to another state or to none",
         )

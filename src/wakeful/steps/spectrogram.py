@@ -116,6 +116,7 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     """
     from wakeful.signal.bands import USABLE
     from wakeful.signal.header_faults import trusted_from_hz
+    from wakeful.signal.medians import median_over_channels
     from wakeful.signal.spectra import (
         Windows,
         compute_psd,
@@ -210,16 +211,6 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
             trusted_from_hz=tuple(float(of.min()) for of in corners_hz.values()),
         )
     )
-
-
-def median_over_channels(psd: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Median over the first axis, NaN left out; NaN where nothing is left."""
-    n_live = np.sum(~np.isnan(psd), axis=0)
-    ordered = np.sort(psd, axis=0)  # NaN comes last
-    low = np.maximum(n_live - 1, 0) // 2
-    high = np.minimum(n_live // 2, len(psd) - 1)
-    pick = [np.take_along_axis(ordered, i[None], axis=0)[0] for i in (low, high)]
-    return np.asarray((pick[0] + pick[1]) / 2, np.float32)
 
 
 def draw(inputs: Inputs, params: Params, outputs: Outputs) -> Mapping[str, Figure]:  # noqa: ARG001

@@ -11,7 +11,7 @@ from wakeful.model.arrays import Lfp, MemorySource
 from wakeful.model.errors import BadParameters, Unavailable
 from wakeful.model.subject import Channel, ChannelKind, Session, Subject
 from wakeful.model.time import Interval, Span
-from wakeful.steps.spectrogram import STEP, Inputs, Params, compute, median_over_channels
+from wakeful.steps.spectrogram import STEP, Inputs, Params, compute
 
 
 def _session(duration_s, epoch_s=4.0):
@@ -150,17 +150,6 @@ def test_epochs_of_another_length():
             Interval(0, 10),
             epoch_s=2.5,
         )
-
-
-def test_median_over_channels_is_numpys():
-    rng = np.random.default_rng(0)
-    psd = rng.uniform(0, 1, (5, 3, 7)).astype(np.float32)
-    np.testing.assert_allclose(median_over_channels(psd), np.median(psd, axis=0), rtol=1e-6)
-    np.testing.assert_allclose(median_over_channels(psd[:4]), np.median(psd[:4], axis=0), rtol=1e-6)
-    psd[[0, 3], 1] = np.nan
-    np.testing.assert_allclose(median_over_channels(psd), np.nanmedian(psd, axis=0), rtol=1e-6)
-    psd[:, 2] = np.nan
-    assert np.isnan(median_over_channels(psd)[2]).all()
 
 
 def test_parameters_are_checked():
