@@ -15,6 +15,7 @@ from wakeful.figures.quality import FAULT_COLOURS, draw_channel_quality
 from wakeful.figures.render import FORMATS, Format, read_key, render, stamp
 from wakeful.figures.rhythms import draw_connectivity, draw_spectral_fit
 from wakeful.figures.scorers import draw_scorers
+from wakeful.figures.sleep_events import draw_sleep_events
 from wakeful.figures.spectra import draw_state_spectra
 from wakeful.figures.style import STATE_COLOURS, STATE_ROWS, STYLE_VERSION
 
@@ -33,6 +34,7 @@ __all__ = [
     "draw_hypnogram",
     "draw_muscle",
     "draw_scorers",
+    "draw_sleep_events",
     "draw_sleep_features",
     "draw_spectral_fit",
     "draw_spectrogram",
