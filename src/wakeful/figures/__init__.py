@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wakeful.figures.bouts import draw_bouts
+from wakeful.figures.coupling import draw_phase_amplitude
 from wakeful.figures.day import (
     draw_band_power,
     draw_day,
@@ -33,6 +34,7 @@ __all__ = [
     "draw_day",
     "draw_hypnogram",
     "draw_muscle",
+    "draw_phase_amplitude",
     "draw_scorers",
     "draw_sleep_events",
     "draw_sleep_features",

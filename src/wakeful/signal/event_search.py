@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wakeful.model.arrays import Lfp
 from wakeful.model.sleep_events import EventKind
 from wakeful.model.subject import Channel
-from wakeful.model.time import Interval
+from wakeful.model.time import Interval, Span
 from wakeful.signal.bands import USABLE
 from wakeful.signal.event_filters import (
     FAST_HZ,
@@ -44,8 +44,6 @@ _SHARP_S = 0.015
 """To either side of a ripple's peak: the depth of its sharp wave is the mean there."""
 _MAD = 1.4826
 """A median absolute deviation times this is a standard deviation, of a Gaussian."""
-MARGIN_S = 8.0
-"""Filters and the longest event reach less far than this."""
 
 _HIPPOCAMPAL = re.compile(
     r"(?<![a-z])(l|r|d|v|left|right|dorsal|ventral|dorso|ventro)?[\s_-]*"
@@ -83,30 +81,23 @@ def usable_ripple_band(band_hz: tuple[float, float], rate_hz: float) -> tuple[fl
 
 
 @dataclass(frozen=True, eq=False)
-class Envelope:
-    """What was seen of one kind on one piece, for levels and floors."""
-
-    kind: EventKind
-    piece: Piece
-
-
-@dataclass(frozen=True, eq=False)
 class Searched:
-    """One channel: candidates of each kind, envelopes of each piece."""
+    """One channel: candidates of each kind, and the envelopes they were looked for in."""
 
     tables: dict[EventKind, Table]
     """(n, len(COLUMNS)) in order of time."""
-    envelopes: tuple[Envelope, ...]
+    envelopes: dict[tuple[EventKind, int], Piece]
+    """By kind and first sample of the span."""
 
-    def level(self, kind: EventKind, start_s: float, stop_s: float) -> tuple[float, float]:
-        """Median and robust standard deviation over a stretch that lies in one span; NaN without.
+    def level(
+        self, kind: EventKind, span: Span, start_s: float, stop_s: float
+    ) -> tuple[float, float]:
+        """Median and robust standard deviation over a stretch of a span.
 
-        Nothing is given where not all of the stretch is known.
+        NaN where not all of the stretch is known.
         """
-        for envelope in self.envelopes:
-            piece = envelope.piece
-            if envelope.kind is not kind or not _holds(piece, start_s, stop_s):
-                continue
+        piece = self.envelopes.get((kind, span.first_sample))
+        if piece is not None and _holds(piece, start_s, stop_s):
             values = piece.values[piece.slice_of(start_s, stop_s)]
             if len(values) and np.isfinite(values).all():
                 middle = float(np.median(values))
@@ -137,7 +128,7 @@ def search_channel(
     controls : channels outside the hippocampus; of a ripple, what the first of them shows is told
     """
     tables: dict[EventKind, list[Table]] = {kind: [] for kind in EventKind}
-    envelopes: list[Envelope] = []
+    envelopes: dict[tuple[EventKind, int], Piece] = {}
     for span in lfp.spans:
         piece = read_piece(lfp, row, span, interval)
         if not len(piece.values):
@@ -154,21 +145,19 @@ def search_channel(
             nominal_hz=track_hz,
         )
         magnitude = Piece(slow.span, slow.first, slow.factor, np.abs(slow.values))
-        envelopes += [
-            Envelope(EventKind.SLOW_WAVE, magnitude),
-            Envelope(EventKind.SPINDLE, sigma.envelope),
-        ]
+        envelopes[EventKind.SLOW_WAVE, span.first_sample] = magnitude
+        envelopes[EventKind.SPINDLE, span.first_sample] = sigma.envelope
         tables[EventKind.SLOW_WAVE].append(_slow_waves(slow, magnitude))
         tables[EventKind.SPINDLE].append(_spindles(sigma, broad))
         if bands.ripple_hz is not None:
             ripple = _ripple_burst(piece, bands.ripple_hz, lfp.rate_hz)
-            envelopes.append(Envelope(EventKind.RIPPLE, ripple.envelope))
+            envelopes[EventKind.RIPPLE, span.first_sample] = ripple.envelope
             control = None
             if controls:
                 other = read_piece(lfp, controls[0], span, interval)
                 control = _ripple_burst(other, bands.ripple_hz, lfp.rate_hz).envelope
             tables[EventKind.RIPPLE].append(_ripples(ripple, broad, control))
-    return Searched({kind: _join(parts) for kind, parts in tables.items()}, tuple(envelopes))
+    return Searched({kind: _join(parts) for kind, parts in tables.items()}, envelopes)
 
 
 def _below(band_hz: tuple[float, float], rate_hz: float) -> tuple[float, float]:

@@ -294,7 +294,7 @@ def _baseline(
             for kind in EventKind:
                 level[number, place, kind], spread[number, place, kind] = searched[
                     place, row, control
-                ].level(kind, start_s, start_s + epoch_s)
+                ].level(kind, span, start_s, start_s + epoch_s)
     return EventBaseline(
         start_s=np.array([start for _, start, _, _ in epochs], np.float64),
         level_uv=level,
