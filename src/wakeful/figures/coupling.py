@@ -12,9 +12,9 @@ from wakeful.figures import frame, panels, style
 from wakeful.model.rhythms import PhaseAmplitude
 from wakeful.model.subject import Session
 
-_WIDE_MM, _HIGH_MM, _ACROSS_MM, _DOWN_MM = 38.0, 30.0, 9.0, 15.0
+_WIDEST_MM, _HIGH_MM, _ACROSS_MM, _DOWN_MM = 57.0, 30.0, 9.0, 15.0
 _MOST = 4
-"""Regions side by side; more go below."""
+"""Comodulograms side by side; more go below."""
 _LEAST_INDEX = 2e-4
 """The least that the colours span: less is what chance gives, and would look like a finding."""
 
@@ -22,18 +22,25 @@ _LEAST_INDEX = 2e-4
 def draw_phase_amplitude(session: Session, coupling: PhaseAmplitude) -> Figure:
     """A comodulogram for each region and state; one scale of colours for each region."""
     n_regions, n_states = len(coupling.regions), len(coupling.states)
-    across = min(_MOST, max(1, n_regions))
-    rows = -(-max(1, n_regions) // across) * n_states
-    high_mm = 12.0 + rows * (_HIGH_MM + _DOWN_MM) + 3.5 * len(coupling.notes) + 3.0
-    wide_mm = (style.WIDTH_MM - style.LEFT_MM - 14.0 - (across - 1) * (_ACROSS_MM + 8.0)) / across
-    wide_mm = min(wide_mm, 1.5 * _WIDE_MM)
+    # Of few regions the states lie side by side, of many below each other.
+    beside = n_regions <= _MOST // 2
+    across = max(1, n_regions * n_states if beside else min(_MOST, n_regions))
+    down = 1 if beside else -(-n_regions // across) * n_states
+    high_mm = 12.0 + down * (_HIGH_MM + _DOWN_MM) + 3.5 * len(coupling.notes) + 3.0
+    between_mm = _ACROSS_MM + 8.0
+    room_mm = style.WIDTH_MM - style.LEFT_MM - 14.0 - (across - 1) * between_mm
+    wide_mm = min(room_mm / across, _WIDEST_MM)
     with style.house_style():
         figure = style.new_figure(style.WIDTH_MM, high_mm)
         for region in range(n_regions):
-            row, column = divmod(region, across)
-            left_mm = style.LEFT_MM + column * (wide_mm + _ACROSS_MM + 8.0)
             for state in range(n_states):
-                top_mm = 12.0 + (row * n_states + state) * (_HIGH_MM + _DOWN_MM)
+                if beside:
+                    row, column = 0, region * n_states + state
+                else:
+                    row, column = divmod(region, across)
+                    row = row * n_states + state
+                left_mm = style.LEFT_MM + column * (wide_mm + between_mm)
+                top_mm = 12.0 + row * (_HIGH_MM + _DOWN_MM)
                 axes = style.place_axes(figure, left_mm, top_mm, wide_mm, _HIGH_MM)
                 _draw(axes, coupling, state, region, first=column == 0)
         for i, note in enumerate(coupling.notes):
@@ -102,11 +109,15 @@ def _outline(
 ) -> None:
     """Lines around the cells that exceed chance."""
     padded = np.pad(above, 1)
-    for i, phase in enumerate(coupling.phase_hz, start=1):
-        for j, amplitude in enumerate(coupling.amplitude_hz, start=1):
-            left, right = phase - half[0], phase + half[0]
-            low, high = amplitude - half[1], amplitude + half[1]
-            if padded[i, j] != padded[i + 1, j]:
-                axes.plot([right, right], [low, high], color="white", lw=0.7)
-            if padded[i, j] != padded[i, j + 1]:
-                axes.plot([left, right], [high, high], color="white", lw=0.7)
+    for i, j in np.argwhere(padded):
+        phase, amplitude = coupling.phase_hz[i - 1], coupling.amplitude_hz[j - 1]
+        left, right = phase - half[0], phase + half[0]
+        low, high = amplitude - half[1], amplitude + half[1]
+        for is_above, x, y in (
+            (padded[i - 1, j], (left, left), (low, high)),
+            (padded[i + 1, j], (right, right), (low, high)),
+            (padded[i, j - 1], (left, right), (low, low)),
+            (padded[i, j + 1], (left, right), (high, high)),
+        ):
+            if not is_above:
+                axes.plot(x, y, color="white", lw=0.7)

@@ -204,7 +204,8 @@ def _draw_waves(axes: Axes, events: SleepEvents, shown: list[int]) -> None:
     axes.set_ylim(-(1.9 * (len(drawn) - 1) + 1.1) * spread, 1.6 * spread)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"from the {'trough' if events.kind == 'slow wave' else 'peak'} ({unit})")
+    where = "the trough" if events.kind == "slow wave" else "the trough next to the peak"
+    axes.set_xlabel(f"from {where} ({unit})")
     size_uv = _round(spread)
     x = time[-1]
     axes.plot([x, x], [-size_uv / 2, size_uv / 2], color=style.INK, lw=1.5, clip_on=False)
