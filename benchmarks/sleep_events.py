@@ -77,7 +77,7 @@ def overlaps(events, region, wanted):
 
 
 def score(seed, duration_s):
-    """Kind -> (recall, precision, events a minute of NREM, spike-wave bursts taken for it)."""
+    """Kind -> (recall, precision, events a minute of NREM, share of bursts that touch one)."""
     base = RecordingPlan(subject=SubjectPlan(seed=seed), duration_s=duration_s, pace=Pace.SHORT)
     plan = replace(base, events=scatter_events(base, PLANTED, seed=seed))
     mouse = simulate_subject(plan)
@@ -141,7 +141,12 @@ def main() -> None:
         told = [
             f"{name} {v.mean():.3f} ({v.min():.3f} to {v.max():.3f})"
             for name, v in zip(
-                ("recall", "precision", "per min of NREM", "bursts of spike-wave taken for one"),
+                (
+                    "recall",
+                    "precision",
+                    "per min of NREM",
+                    "bursts of spike-wave that share time with one",
+                ),
                 values.T,
                 strict=True,
             )

@@ -35,7 +35,7 @@ BROAD_HZ = (5.0, 30.0)
 """What a spindle is held against, and the band of sharp waves."""
 EDGE_SHARE = 0.35
 """A burst reaches to where its envelope falls below this part of its peak."""
-_SPINDLE_FLOOR, _RIPPLE_FLOOR, _WAVE_FLOOR = 1.6, 2.5, 2.0
+_SPINDLE_FLOOR, _RIPPLE_FLOOR, _WAVE_FLOOR = 1.6, 2.5, 2.5
 """Candidates reach at least so many times what is usual around them."""
 _SPINDLE_SMOOTH_S, _RIPPLE_SMOOTH_S = 0.06, 0.006
 _LONGEST_SPINDLE_S, _LONGEST_RIPPLE_S, _LONGEST_WAVE_S = 3.0, 0.3, 3.0

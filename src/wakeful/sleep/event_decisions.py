@@ -291,9 +291,10 @@ def _notes(
         for channel in used[used >= 0].tolist():
             name = baseline.channels[channel]
             if (number, channel) in threshold_uv:
-                hours = np.sum(known & (baseline.channel[:, number] == channel))
-                part = hours * baseline.epoch_s / 60
-                notes.append(f"{region}: {name}, its first good channel, for {part:.0f} min")
+                n_epochs = np.sum(known & (baseline.channel[:, number] == channel))
+                part_min = n_epochs * baseline.epoch_s / 60
+                long = f"{part_min:.0f} min" if part_min < 90 else f"{part_min / 60:.1f} h"
+                notes.append(f"{region}: {name}, its first good channel, for {long}")
             else:
                 notes.append(
                     f"{region}: {name} has less than {_LEAST_EPOCHS} epochs of NREM: no threshold, "

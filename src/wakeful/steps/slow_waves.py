@@ -59,7 +59,7 @@ class Params:
         problems = [
             f"{name} = {value:g} is not {wanted}"
             for name, value, wanted, holds in (
-                ("threshold_sd", self.threshold_sd, "2.1 to 100", 2.1 <= self.threshold_sd <= 100),
+                ("threshold_sd", self.threshold_sd, "2.5 to 100", 2.5 <= self.threshold_sd <= 100),
                 ("least_s", self.least_s, "above 0", self.least_s > 0),
                 ("longest_s", self.longest_s, "above least_s", self.longest_s > self.least_s),
                 (
