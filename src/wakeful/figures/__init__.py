@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wakeful.figures.animals import draw_animals
 from wakeful.figures.bouts import draw_bouts
+from wakeful.figures.coupling import draw_phase_amplitude
 from wakeful.figures.day import (
     draw_band_power,
     draw_day,
@@ -17,6 +18,7 @@ from wakeful.figures.quality import FAULT_COLOURS, draw_channel_quality
 from wakeful.figures.render import FORMATS, Format, read_key, render, stamp
 from wakeful.figures.rhythms import draw_connectivity, draw_spectral_fit
 from wakeful.figures.scorers import draw_scorers
+from wakeful.figures.sleep_events import draw_sleep_events
 from wakeful.figures.spectra import draw_state_spectra
 from wakeful.figures.style import STATE_COLOURS, STATE_ROWS, STYLE_VERSION
 
@@ -36,7 +38,9 @@ __all__ = [
     "draw_hypnogram",
     "draw_label_curve",
     "draw_muscle",
+    "draw_phase_amplitude",
     "draw_scorers",
+    "draw_sleep_events",
     "draw_sleep_features",
     "draw_spectral_fit",
     "draw_spectrogram",

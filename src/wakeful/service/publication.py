@@ -19,6 +19,7 @@ from wakeful.model.bouts import Bouts, BoutStatistics, StateHours
 from wakeful.model.epochs import BandPower, Hypnogram, State
 from wakeful.model.quality import ChannelQuality, Fault, join_faults
 from wakeful.model.recording import Stream
+from wakeful.model.sleep_events import SleepEvents
 from wakeful.model.subject import Session
 from wakeful.model.time import account_for
 from wakeful.pipeline.machine import code_version, library_versions
@@ -41,6 +42,7 @@ from wakeful.publish import (
     state_power_csv,
 )
 from wakeful.publish.bout_tables import ABOUT, bout_files
+from wakeful.publish.event_tables import EVENT_STEPS, event_files
 from wakeful.service.targets import Prepared
 from wakeful.sheet.request import Request
 from wakeful.steps.day import DaySummary
@@ -126,6 +128,12 @@ def publish_row(
     for name, data in _bout_files(results).items():
         files[name] = data
         beside.append((name, ABOUT[name]))
+    for step in EVENT_STEPS:
+        for events in results.read_all(step, step, SleepEvents):
+            files |= event_files(step, events)
+            kind = step.replace("_", " ")
+            beside.append((f"{step}.csv", f"{kind}: when, where, how large"))
+            beside.append((f"{step}_rates.csv", f"{kind}: how many a minute, of how many minutes"))
     faults, header_notes = _faults(results)
     if results.tasks("channel_quality"):
         files["channel_quality.csv"] = channel_quality_csv(session, faults)
