@@ -18,7 +18,7 @@ from pynwb.epoch import TimeIntervals
 from pynwb.event import EventsTable, TimestampVectorData
 from pynwb.misc import DecompositionSeries
 
-from wakeful.model.epochs import Hypnogram, Rows, State
+from wakeful.model.epochs import SCORED, Doubt, Hypnogram, Rows, State
 from wakeful.model.events import EventSeries, VideoTrack
 from wakeful.model.pose import Pose
 from wakeful.publish.contents import Compression, SessionContents
@@ -284,9 +284,29 @@ def _add_hypnogram(module: ProcessingModule, hypnogram: Hypnogram) -> None:
                     [labels[s] for s in hypnogram.raw_state.tolist()],
                 ),
                 _column("confidence", "0 to 1; NaN without data", hypnogram.confidence),
+                *_doubts(hypnogram, labels),
             ],
         )
     )
+
+
+def _doubts(hypnogram: Hypnogram, labels: dict[int, str]) -> list[VectorData]:
+    """Probabilities and what else a scorer said of its own certainty; none of scores by hand."""
+    columns = []
+    for j, state in enumerate(SCORED):
+        if np.isfinite(hypnogram.probability[:, j]).any():
+            name = f"probability_{state.label.lower()}"
+            about = f"Probability of {state.label}; NaN where nothing was scored"
+            columns.append(_column(name, about, hypnogram.probability[:, j]))
+    if hypnogram.doubt.any():
+        why = {int(doubt): doubt.label for doubt in Doubt}
+        words = [why[d] for d in hypnogram.doubt.tolist()]
+        columns.append(_column("doubt", "Why it is unclassified", words))
+    if (hypnogram.provisional != State.NO_DATA).any():
+        about = "As said from the epoch and earlier ones alone"
+        words = [labels[s] for s in hypnogram.provisional.tolist()]
+        columns.append(_column("provisional_state", about, words))
+    return columns
 
 
 def _column(name: str, description: str, data: Any) -> VectorData:

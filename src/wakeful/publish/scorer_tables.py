@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from wakeful.model.epochs import SCORED
 from wakeful.model.errors import Unavailable
 from wakeful.sleep.agreement import LABELS, Agreement
-from wakeful.sleep.scorers import SCORED, Comparison, differences_of
+from wakeful.sleep.scorers import Comparison, differences_of
 
 CONSENSUS = "consensus"
 
