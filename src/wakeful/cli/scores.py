@@ -24,12 +24,11 @@ from wakeful.cli.score_reading import (
 )
 from wakeful.io.atomic import write_bytes
 from wakeful.io.scores import FORMATS, WriteOptions, write_scores
-from wakeful.model.epochs import Hypnogram, State
+from wakeful.model.epochs import SCORED, Hypnogram, State
 from wakeful.model.errors import BadParameters, BadScores
 from wakeful.model.scores import ScoredStretches
 from wakeful.publish.scorer_tables import comparison_json
 from wakeful.sleep.scorers import Comparison, compare_scorers
-from wakeful.sleep.state_words import SCORED
 
 scores_app = typer.Typer(
     no_args_is_help=True,

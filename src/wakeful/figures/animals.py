@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from wakeful.figures import frame, style
-from wakeful.model.epochs import State
+from wakeful.model.epochs import SCORED, State
 from wakeful.sleep.scorers import (
     BlandAltman,
     Comparison,
@@ -19,7 +19,6 @@ from wakeful.sleep.scorers import (
     differences_of,
     pairs_of_scorers,
 )
-from wakeful.sleep.state_words import SCORED
 
 _WIDE_MM, _BETWEEN_MM, _HIGH_MM = 68.0, 17.0, 32.0
 _HEAD_MM, _ABOVE_MM, _FIRST_BELOW_MM = 8.0, 12.0, 4.0

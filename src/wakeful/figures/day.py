@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from wakeful.figures import frame, panels, style
+from wakeful.figures import certainty, frame, panels, style
 from wakeful.figures.clock import TimeView, date_label, local_time, make_view, view_of_rows
 from wakeful.figures.hours import draw_accounting_panel
 from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone, Spectrogram, State
@@ -71,7 +71,7 @@ def draw_day(
         *_spectrogram_panels(view, spectrogram),
         *_band_panels(view, band_power),
         *_muscle_panels(view, muscle),
-        _hypnogram_panel(view, hypnogram),
+        *_hypnogram_panels(view, hypnogram),
     ]
     strip = _Panel(4.0, partial(draw_accounting_panel, view=view, day=day, parts=accounting))
     return _compose(view, stack, title=title_line(view, day.interval, day), strip=strip)
@@ -119,10 +119,10 @@ def draw_hypnogram(
     interval: Interval | None = None,
     spans: tuple[Span, ...] | None = None,
 ) -> Figure:
-    """Hypnogram in four rows: awake, unclassified, NREM, REM."""
+    """Hypnogram in four rows (awake, unclassified, NREM, REM), and how sure it is."""
     known = hypnogram.state != State.NO_DATA
     view = view_of_rows(session, hypnogram, hypnogram.epoch_s, known, interval, spans)
-    return _compose(view, [_hypnogram_panel(view, hypnogram)])
+    return _compose(view, _hypnogram_panels(view, hypnogram))
 
 
 def _any_value(values: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -232,6 +232,11 @@ def _reason_panel(text: str) -> _Panel:
     return _Panel(5.0, draw, over_time=False)
 
 
-def _hypnogram_panel(view: TimeView, hypnogram: Hypnogram) -> _Panel:
+def _hypnogram_panels(view: TimeView, hypnogram: Hypnogram) -> list[_Panel]:
     part = hypnogram.cut(view.interval)
-    return _Panel(18.0, partial(panels.draw_hypnogram_panel, view=view, hypnogram=part))
+    stack = [_Panel(18.0, partial(panels.draw_hypnogram_panel, view=view, hypnogram=part))]
+    if certainty.has_certainty(part):
+        stack.append(
+            _Panel(8.0, partial(certainty.draw_certainty_panel, view=view, hypnogram=part))
+        )
+    return stack

@@ -8,7 +8,7 @@ import numpy as np
 from hdmf.common import VectorData
 from pynwb.epoch import TimeIntervals
 
-from wakeful.model.epochs import Hypnogram, State
+from wakeful.model.epochs import SCORED, Doubt, Hypnogram, State
 
 BOUTS, EPOCHS = "sleep_states", "sleep_epochs"
 """Names of the two tables."""
@@ -46,6 +46,7 @@ def make_sleep_intervals(hypnogram: Hypnogram) -> list[TimeIntervals]:
     if np.isfinite(hypnogram.confidence).any():
         # Checkers frown at columns in which there is nothing at all; people give no confidence.
         columns.append(_column("confidence", "0 to 1; NaN without data", hypnogram.confidence))
+    columns += _doubts(hypnogram, labels)
     tables.append(
         TimeIntervals(
             name=EPOCHS,
@@ -55,6 +56,25 @@ def make_sleep_intervals(hypnogram: Hypnogram) -> list[TimeIntervals]:
         )
     )
     return tables
+
+
+def _doubts(hypnogram: Hypnogram, labels: dict[int, str]) -> list[VectorData]:
+    """Probabilities and what else a scorer said of its own certainty; none of scores by hand."""
+    columns = []
+    for j, state in enumerate(SCORED):
+        if np.isfinite(hypnogram.probability[:, j]).any():
+            name = f"probability_{state.label.lower()}"
+            about = f"Probability of {state.label}; NaN where nothing was scored"
+            columns.append(_column(name, about, hypnogram.probability[:, j]))
+    if hypnogram.doubt.any():
+        why = {int(doubt): doubt.label for doubt in Doubt}
+        words = [why[d] for d in hypnogram.doubt.tolist()]
+        columns.append(_column("doubt", "Why it is unclassified", words))
+    if (hypnogram.provisional != State.NO_DATA).any():
+        about = "As said from the epoch and earlier ones alone"
+        words = [labels[s] for s in hypnogram.provisional.tolist()]
+        columns.append(_column("provisional_state", about, words))
+    return columns
 
 
 def _column(name: str, description: str, data: Any) -> VectorData:

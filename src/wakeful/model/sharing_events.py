@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wakeful.model.epochs import State
 from wakeful.model.errors import Unavailable
-from wakeful.model.sharing import _optional, _times
+from wakeful.model.sharing import optional_library, time_coordinates
 from wakeful.model.sleep_events import SleepEvents
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def sleep_events_to_pynapple(events: SleepEvents) -> Any:
 
     An IntervalSet joins intervals that overlap: events of several regions would be lost.
     """
-    nap = _optional("pynapple")
+    nap = optional_library("pynapple")
     if events.n_rows == 0:
         raise Unavailable(
             f"there is no {events.kind}", where="to_pynapple", remedy="see its `notes`"
@@ -56,11 +56,11 @@ def sleep_events_to_pynapple(events: SleepEvents) -> Any:
 
 def sleep_events_to_xarray(events: SleepEvents, start_utc: datetime | None) -> xarray.Dataset:
     """See `SleepEvents.to_xarray`."""
-    xr = _optional("xarray")
+    xr = optional_library("xarray")
     columns = {"stop_s": events.stop_s, **_columns(events)}
     dataset: xarray.Dataset = xr.Dataset(
         {name: ("start_s", values) for name, values in columns.items()},
-        coords=_times(events.start_s, start_utc, "start_s"),
+        coords=time_coordinates(events.start_s, start_utc, "start_s"),
         attrs={"kind": events.kind, "band_hz": list(events.band_hz), "notes": list(events.notes)},
     )
     return dataset

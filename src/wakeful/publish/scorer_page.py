@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from wakeful.figures import draw_animals, draw_scorers, render
+from wakeful.model.epochs import SCORED
 from wakeful.model.subject import Session
 from wakeful.publish.scorer_tables import comparison_files
 from wakeful.sleep.scorers import (
@@ -22,7 +23,6 @@ from wakeful.sleep.scorers import (
     differences_of,
     pairs_of_scorers,
 )
-from wakeful.sleep.state_words import SCORED
 
 PAGE, ANIMALS = "report.html", "animals.png"
 

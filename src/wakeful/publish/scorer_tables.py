@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wakeful.model.epochs import SCORED
 from wakeful.sleep.agreement import LABELS, Agreement
 from wakeful.sleep.scorers import (
     Comparison,
@@ -17,7 +18,6 @@ from wakeful.sleep.scorers import (
     differences_of,
     pairs_of_scorers,
 )
-from wakeful.sleep.state_words import SCORED
 
 CONSENSUS = "consensus"
 

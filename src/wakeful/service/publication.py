@@ -16,7 +16,7 @@ from wakeful.config import Library
 from wakeful.io.atomic import storable_text
 from wakeful.io.store import Receipt, Store
 from wakeful.model.bouts import Bouts, BoutStatistics, StateHours
-from wakeful.model.epochs import BandPower, Hypnogram, State
+from wakeful.model.epochs import SCORED, BandPower, Hypnogram
 from wakeful.model.quality import ChannelQuality, Fault, join_faults
 from wakeful.model.recording import Stream
 from wakeful.model.sleep_events import SleepEvents
@@ -33,6 +33,7 @@ from wakeful.publish import (
     bouts_table,
     channel_quality_csv,
     day_summaries_csv,
+    describe_certainty,
     faults_table,
     hypnogram_csv,
     minutes_table,
@@ -50,7 +51,6 @@ from wakeful.steps.day import DaySummary
 REPORT_NAME = "report.html"
 SOURCE_NAME = "source.txt"
 """In each published folder: the recording it was made from."""
-SCORED = (State.AWAKE, State.NREM, State.REM)
 _PANELS = {"spectrogram", "band_power", "muscle", "hypnogram"}
 """Figures that the day at a glance shows too."""
 _FIGURE_ORDER = (
@@ -118,13 +118,15 @@ def publish_row(
     scoring: list[str] = []
     unscored: list[str] = []
     for hypnogram in results.read_all("sleep", "hypnogram", Hypnogram):
-        scoring += hypnogram.notes
+        scoring += (*hypnogram.notes, *describe_certainty(hypnogram))
         if not np.isin(hypnogram.state, SCORED).any():
             reason = "; ".join(hypnogram.notes).removeprefix("not scored: ")
             unscored.append(f"sleep was not scored: {reason or 'there are no data'}")
         tables.append(bouts_table(hypnogram))
         files["hypnogram.csv"] = hypnogram_csv(session, hypnogram)
-        beside.insert(0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed"))
+        beside.insert(
+            0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed, and how sure")
+        )
     for name, data in _bout_files(results).items():
         files[name] = data
         beside.append((name, ABOUT[name]))

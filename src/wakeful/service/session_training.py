@@ -16,7 +16,7 @@ from wakeful.config import Library
 from wakeful.io.scorer_files import TrainingFile
 from wakeful.io.scores import ReadOptions, read_scores
 from wakeful.io.store import Store
-from wakeful.model.epochs import Hypnogram, SleepFeatures, State
+from wakeful.model.epochs import SCORED, Hypnogram, SleepFeatures, State
 from wakeful.model.errors import BadParameters, BadScores
 from wakeful.model.scores import ScoredStretches
 from wakeful.model.subject import Session
@@ -32,7 +32,6 @@ from wakeful.sleep.session_labels import (
     label_epochs,
     merge_scores,
 )
-from wakeful.sleep.state_words import SCORED
 
 MOST_UNLABELLED_S = 86_400.0
 """So much of a session that nobody scored is looked at, to know what the animal's features are

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.epochs import State
+from wakeful.model.epochs import SCORED, State
 from wakeful.model.errors import BadParameters, Unavailable
-from wakeful.sleep.state_words import SCORED
 
 Rate = NDArray[np.float64]
 

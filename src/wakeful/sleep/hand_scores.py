@@ -291,6 +291,7 @@ def resample_hypnogram(hypnogram: Hypnogram, epoch_s: float) -> Hypnogram:
         epoch_s=epoch_s,
         scorer=hypnogram.scorer,
         notes=(*hypnogram.notes, f"from epochs of {hypnogram.epoch_s:g} s"),
+        signals=hypnogram.signals,
     )
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wakeful.model.epochs import State
+from wakeful.model.epochs import SCORED, State
 from wakeful.model.errors import BadParameters
 from wakeful.sleep.feature_table import Labels
-from wakeful.sleep.state_words import SCORED, find_word
+from wakeful.sleep.state_words import find_word
 
 _MAX_STATES = 12
 

@@ -9,10 +9,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.epochs import Hypnogram, State
+from wakeful.model.epochs import SCORED, Hypnogram, State
 from wakeful.model.errors import BadParameters, Unavailable
 from wakeful.sleep.agreement import LABELS, Agreement, compute_agreement
-from wakeful.sleep.state_words import SCORED
 
 NEAR_EPOCHS = 1
 """A disagreement counts as beside a transition where it is the epoch before or after one."""

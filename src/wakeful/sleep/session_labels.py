@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.epochs import Hypnogram, SleepFeatures, State
+from wakeful.model.epochs import SCORED, Hypnogram, SleepFeatures, State
 from wakeful.model.errors import BadParameters
 from wakeful.sleep.feature_table import FeatureTable, Labels
-from wakeful.sleep.state_words import SCORED
 from wakeful.sleep.trained_hypnogram import table_of
 
 

@@ -6,8 +6,6 @@ import re
 
 from wakeful.model.epochs import State
 
-SCORED = (State.AWAKE, State.NREM, State.REM)
-"""What people score, and scorers tell apart."""
 _WORDS: dict[State, str] = {
     State.AWAKE: "w wa wake waking wakefulness aw awake wk wakestate activewake quietwake qw",
     State.NREM: "n nr nrem nrems nonrem nremsleep nonremsleep nremstate sws s slowwavesleep "
