@@ -29,6 +29,7 @@ from wakeful.model.epochs import (
     Spectrogram,
 )
 from wakeful.model.errors import BadParameters, UnknownResult
+from wakeful.model.ictal import IctalIntervals
 from wakeful.model.quality import ChannelQuality, Mark
 from wakeful.model.rhythms import Connectivity, SpectralFit
 from wakeful.model.subject import Channel, Session, Subject
@@ -282,17 +283,20 @@ def score_sleep(
     band_power: BandPower,
     muscle: MuscleTone | None = None,
     *,
+    ictal: IctalIntervals | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Hypnogram:
     """Awake, NREM or REM per epoch, without labels.
 
     Parameters
     ----------
+    ictal : seizures and what follows them, which are not scored
     params : of the step `sleep`
     """
     values = {
         "band_power": band_power,
         "muscle": muscle,
+        "ictal": ictal,
         "session": _block_of(band_power)["session"],
     }
     result: Hypnogram = _run("sleep", values, params).hypnogram

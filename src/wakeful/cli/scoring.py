@@ -84,6 +84,17 @@ def score_sleep(
         bool,
         typer.Option("--anyway", help="Score also an animal that is unlike the training set."),
     ] = False,
+    levels: Annotated[
+        Path | None,
+        typer.Option(
+            "--levels",
+            help="Another table of the same animals to take their levels in awake and NREM from: "
+            "for recordings that hold one state only, with a model across animals.",
+            show_default=False,
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -109,6 +120,7 @@ def score_sleep(
             min_confidence=min_confidence,
             allow_missing=allow_missing,
             anyway=anyway,
+            levels=levels,
         ),
         parse_mapping(mapping) if mapping else None,
     )

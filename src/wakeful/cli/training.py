@@ -118,6 +118,17 @@ def train_sleep(
     folds: Annotated[
         int, typer.Option(help="Parts held out in turn: animals, or blocks of time.")
     ] = 5,
+    across_animals: Annotated[
+        bool | None,
+        typer.Option(
+            "--across-animals/--as-they-are",
+            help="Set features against each animal's own levels in awake and NREM and pool them "
+            "over regions, so that animals of other gains and regions can be scored; or take them "
+            "as they are. Default: across animals where there are two or more and the table has "
+            "columns of delta and theta.",
+            show_default=False,
+        ),
+    ] = None,
     curve: Annotated[
         bool,
         typer.Option(
@@ -157,7 +168,12 @@ def train_sleep(
             "is there already", where=str(out), remedy="choose another name, or --overwrite"
         )
     tried = CurveParams(stretch_min=curve_stretch)
-    params = TrainParams(kind=scorer, n_folds=folds, min_confidence=min_confidence)
+    params = TrainParams(
+        kind=scorer,
+        n_folds=folds,
+        min_confidence=min_confidence,
+        across_animals=across_animals,
+    )
     if recording or scores:
         _refuse_columns(table, subject=subject, group=group, time=time)
         source = _read_recordings(
@@ -170,6 +186,7 @@ def train_sleep(
             mapping=mapping,
             left_out=leave_out or [],
             so_far=so_far,
+            across_animals=across_animals,
             library=library,
         )
     elif table is None:
@@ -242,6 +259,7 @@ def _read_recordings(
     mapping: str,
     left_out: list[str],
     so_far: bool,
+    across_animals: bool | None,
     library: Path | None,
 ) -> LabelledTable:
     from wakeful.catalog import load_catalog
@@ -258,7 +276,14 @@ def _read_recordings(
     )
     with library_open(library, getpass.getuser()) as (opened, _, sheet):
         return read_sessions(
-            opened, sheet, load_catalog(), given, reading, left_out=left_out, so_far=so_far
+            opened,
+            sheet,
+            load_catalog(),
+            given,
+            reading,
+            left_out=left_out,
+            so_far=so_far,
+            across_animals=across_animals,
         )
 
 

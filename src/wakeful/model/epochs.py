@@ -354,6 +354,8 @@ class Doubt(IntEnum):
     """It looks like no state at all."""
     REFUSED = 3
     """The recording as a whole was not scored."""
+    ICTAL = 4
+    """A seizure, or what follows one."""
 
     @property
     def label(self) -> str:

@@ -17,6 +17,8 @@ from wakeful.io.feature_tables import Columns, TableFile, read_feature_table
 from wakeful.io.scorer_files import Card, ScorerModel, TrainingFile, read_scorer, write_scorer
 from wakeful.model.errors import BadParameters, BadTable, Unavailable
 from wakeful.pipeline.machine import code_version, library_versions
+from wakeful.sleep.across_animals import prepare_animals
+from wakeful.sleep.anchors import Anchors
 from wakeful.sleep.evaluation import Evaluation, Score, compute_score
 from wakeful.sleep.feature_table import FeatureTable, Labels
 from wakeful.sleep.label_words import read_labels
@@ -156,6 +158,36 @@ class ScoreOptions:
     min_confidence: float | None = None
     allow_missing: bool = False
     anyway: bool = False
+    levels: Path | None = None
+    """A table of the same animals to take their levels from, for scorers across animals."""
+
+
+def _read_levels(model: ScorerModel, columns: Columns, options: ScoreOptions) -> dict[str, Anchors]:
+    """Levels of animals from another table of theirs."""
+    if options.levels is None:
+        return {}
+    where = str(options.levels)
+    if model.scorer.animal_logarithms is None:
+        raise BadParameters(
+            "this model takes features as they are: levels are of no use to it",
+            where=where,
+            remedy="leave out --levels, or train a model --across-animals",
+        )
+    file = read_feature_table(
+        options.levels,
+        Columns(subject=columns.subject, time=columns.time),
+        epoch_s=options.epoch_s,
+        default_epoch_s=model.scorer.epoch_s,
+    )
+    _, animals = prepare_animals(file.table, model.scorer.animal_logarithms)
+    for name, prepared in animals.items():
+        if prepared.anchors is None:
+            raise Unavailable(
+                prepared.refusal,
+                where=f"{where}, subject {name}" if name else where,
+                remedy="give a table with an hour or more of both awake and NREM",
+            )
+    return {name: prepared.anchors for name, prepared in animals.items() if prepared.anchors}
 
 
 def score_table(
@@ -182,25 +214,30 @@ def score_table(
         columns,
         epoch_s=options.epoch_s,
         default_epoch_s=model.scorer.epoch_s,
-        wanted=model.scorer.features,
+        # Pooled features have names that no table has.
+        wanted=() if model.scorer.animal_logarithms is not None else model.scorer.features,
     )
+    levels = _read_levels(model, columns, options)
     table = file.table
     parts: list[ScoredEpochs] = []
     notes = list(file.notes)
     edges = np.flatnonzero(np.r_[True, table.subject[1:] != table.subject[:-1], True])
     for first, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        name = str(table.subject[first])
         part = model.scorer.score(
             table.take(slice(first, stop)),
             min_confidence=options.min_confidence,
             allow_missing=options.allow_missing,
             anyway=options.anyway,
+            anchors=levels.get(name),
         )
-        name = str(table.subject[first])
         if part.refusal:
             raise Unavailable(
                 part.refusal,
                 where=f"{path}, subject {name}" if name else str(path),
-                remedy="correct the features, or train on animals like this one; --anyway scores "
+                remedy="name a table of the same animal that holds awake and NREM (--levels)"
+                if model.scorer.animal_logarithms is not None and name not in levels
+                else "correct the features, or train on animals like this one; --anyway scores "
                 "it all the same",
             )
         notes += [f"{name}: {note}" if name else note for note in part.notes]

@@ -68,6 +68,7 @@ def read_sessions(
     *,
     left_out: Sequence[str] = (),
     so_far: bool = False,
+    across_animals: bool | None = None,
 ) -> LabelledTable:
     """Features of sessions with the labels that people gave them.
 
@@ -78,6 +79,7 @@ def read_sessions(
     ----------
     left_out : features that are not to be looked at
     so_far : take the hours of features that are there
+    across_animals : as in `TrainParams`
 
     Raises
     ------
@@ -112,7 +114,7 @@ def read_sessions(
         sessions[found.name] = session
         notes += [f"{found.name}: {note}" for note in about]
         files += _files(session, given, hypnograms)
-    table, labels, joined = join_sessions(list(sessions.values()), left_out)
+    table, labels, joined = join_sessions(list(sessions.values()), left_out, across_animals)
     return LabelledTable(
         table=table,
         labels=labels,

@@ -63,15 +63,21 @@ def merge_scores(first: NDArray[np.int8], second: NDArray[np.int8]) -> NDArray[n
 
 
 def join_sessions(
-    sessions: Sequence[LabelledSession], left_out: Sequence[str] = ()
+    sessions: Sequence[LabelledSession],
+    left_out: Sequence[str] = (),
+    across_animals: bool | None = None,
 ) -> tuple[FeatureTable, Labels, tuple[str, ...]]:
-    """One table of all sessions, with the features that all of them have.
+    """One table of all sessions.
+
+    A scorer across animals pools regions, and gets all that each session has; any other gets the
+    features that all sessions have.
 
     The animal is what is held out together: two sessions of one animal are one group.
 
     Parameters
     ----------
     left_out : features that are not to be looked at
+    across_animals : as in `TrainParams`
 
     Returns
     -------
@@ -91,7 +97,12 @@ def join_sessions(
             where="training",
             remedy="compute their features with one epoch_s (wakeful.toml, [work])",
         )
-    names, notes = _common_features(sessions)
+    if across_animals is None:
+        across_animals = len({s.subject for s in sessions}) > 1
+    names: list[str] = list(dict.fromkeys(n for s in sessions for n in s.features.names))
+    notes: list[str] = []
+    if not across_animals:
+        names, notes = _common_features(sessions)
     absent = [name for name in left_out if not any(name in s.features.names for s in sessions)]
     if absent:
         raise BadParameters(
@@ -100,7 +111,10 @@ def join_sessions(
             remedy="wakeful export features writes the names of all into one table",
         )
     names = [name for name in names if name not in left_out]
-    tables = [table_of(s.features, s.subject).ordered(names) for s in sessions]
+    tables = [
+        table_of(s.features, s.subject).ordered(names, allow_missing=across_animals)
+        for s in sessions
+    ]
     state = np.concatenate([_numbers(s.state) for s in sessions])
     values = np.concatenate([table.values for table in tables])
     empty = ~np.isfinite(values[state >= 0]).any(axis=0)
@@ -148,7 +162,8 @@ def _common_features(sessions: Sequence[LabelledSession]) -> tuple[list[str], li
         raise BadParameters(
             f"no region is in all recordings: {listed}",
             where="training",
-            remedy="name regions alike in the channels files, or train a model for each set",
+            remedy="name regions alike in the channels files, train a model for each set, or let "
+            "regions be pooled (--across-animals)",
         )
     notes = [
         f"region {region} is left out: it is not in "

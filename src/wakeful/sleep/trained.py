@@ -48,6 +48,10 @@ States = NDArray[np.int64]
 UNCLASSIFIED = -1
 NO_DATA = -2
 _FLOOR = 1e-6
+_MAX_REM_SHARE = 0.5
+"""Of sleep: more is a mistake, or a recording that nobody can judge by itself."""
+_MIN_REM_S = 180.0
+"""Less REM is too little to speak of shares."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -234,20 +238,21 @@ class TrainedScorer:
         confidence = posterior.max(axis=1)
         raw = emission.alone.argmax(axis=1)
         provisional = causal.argmax(axis=1)
+        refusal = found.refusal or self._why_implausible(state[~missing])
         artefact = self.artefacts.find(
             columns_alone(known, self.logarithmic), known.values, known.breaks
         )
         artefact &= ~missing
         notes += found.notes
-        if found.refusal and not anyway:
+        if refusal and not anyway:
             state = np.full(len(state), UNCLASSIFIED)
             provisional = state.copy()
         else:
             state = np.where((confidence < threshold) | artefact, UNCLASSIFIED, state)
             unsure = (causal.max(axis=1) < threshold) | artefact
             provisional = np.where(unsure, UNCLASSIFIED, provisional)
-            if found.refusal:
-                notes.insert(0, f"scored all the same: {found.refusal}")
+            if refusal:
+                notes.insert(0, f"scored all the same: {refusal}")
         for states in (state, raw, provisional):
             states[missing] = NO_DATA
         posterior[missing] = np.nan
@@ -259,8 +264,23 @@ class TrainedScorer:
             posterior=posterior,
             confidence=np.where(missing, np.nan, confidence),
             artefact=artefact,
-            refusal="" if anyway else found.refusal,
+            refusal="" if anyway else refusal,
             notes=tuple(notes),
+        )
+
+    def _why_implausible(self, state: States) -> str:
+        """Whether so much of sleep came out as REM that it can't be; "" where not."""
+        lower = [name.casefold() for name in self.states]
+        rem = next((i for i, n in enumerate(lower) if n in _REM), None)
+        awake = next((i for i, n in enumerate(lower) if n in _AWAKE), None)
+        if rem is None or awake is None:
+            return ""
+        n_asleep, n_rem = int((state != awake).sum()), int((state == rem).sum())
+        if n_rem * self.epoch_s < _MIN_REM_S or n_rem <= _MAX_REM_SHARE * n_asleep:
+            return ""
+        return (
+            f"{n_rem / n_asleep:.0%} of sleep came out as REM, where rodents have 5 to 20 %: the "
+            "recording holds hardly any NREM, or something else is taken for REM"
         )
 
     def _refuse(self, table: FeatureTable, refusal: str) -> ScoredEpochs:
