@@ -21,6 +21,7 @@ from wakeful.figures.scorers import draw_scorers
 from wakeful.figures.sleep_events import draw_sleep_events
 from wakeful.figures.spectra import draw_state_spectra
 from wakeful.figures.style import STATE_COLOURS, STATE_ROWS, STYLE_VERSION
+from wakeful.figures.wake_kinds import draw_wake_kinds
 
 __all__ = [
     "FAULT_COLOURS",
@@ -45,6 +46,7 @@ __all__ = [
     "draw_spectral_fit",
     "draw_spectrogram",
     "draw_state_spectra",
+    "draw_wake_kinds",
     "read_key",
     "render",
     "stamp",
