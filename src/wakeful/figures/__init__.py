@@ -5,6 +5,7 @@ from __future__ import annotations
 from wakeful.figures.animals import draw_animals
 from wakeful.figures.bouts import draw_bouts
 from wakeful.figures.coupling import draw_phase_amplitude
+from wakeful.figures.coverage import draw_coverage
 from wakeful.figures.day import (
     draw_band_power,
     draw_day,
@@ -35,6 +36,7 @@ __all__ = [
     "draw_bouts",
     "draw_channel_quality",
     "draw_connectivity",
+    "draw_coverage",
     "draw_day",
     "draw_hypnogram",
     "draw_label_curve",

@@ -21,7 +21,7 @@ _TITLE_MM = 5.0
 _SURVIVAL_MM, _MATRIX_MM = 62.0, 36.0
 _BETWEEN_MM, _NAMES_MM = 10.0, 14.0
 _ICTAL, _LEFT_OUT = "ictal, post-ictal", "#6B3FA0"
-_TICKS_S = (5, 10, 30, 60, 300, 600, 1800, 3600, 18_000, 36_000)
+_TICKS_S = (5, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 36_000)
 _SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 _LEAST_BOUTS = 3
 """Fewer bouts than this make no curve."""
