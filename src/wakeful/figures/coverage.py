@@ -12,7 +12,7 @@ from wakeful.figures.label_curve import state_colour
 from wakeful.sleep.evaluation import CoveragePoint
 
 _PANEL_MM, _WIDE_MM, _BETWEEN_MM = 44.0, 60.0, 18.0
-_TOP_MM, _BELOW_MM = 16.0, 11.0
+_TOP_MM, _BELOW_MM = 12.0, 11.0
 
 
 def draw_coverage(points: Sequence[CoveragePoint], title: str) -> Figure:
