@@ -154,6 +154,53 @@ def features(
     _say(path)
 
 
+@export_app.command()
+def baseline(
+    session: SessionArgument,
+    against: Annotated[
+        str, typer.Option("--baseline", help="The baseline's session; it may be the same one.")
+    ],
+    day: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Local date. Default: all of it.", show_default=False
+        ),
+    ] = None,
+    baseline_day: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Local date of the baseline. Default: all of it.",
+            show_default=False,
+        ),
+    ] = None,
+    out: OutOption = None,
+    so_far: SoFarOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """A day hour by hour, in minutes and uV^2/Hz and as per cent of a baseline day.
+
+    Each hour is held against the baseline's at the same zeitgeber hour.
+    """
+    from wakeful.io.atomic import write_bytes
+    from wakeful.publish.baseline_tables import baseline_csv
+    from wakeful.service.baseline import compare_with_baseline
+
+    contents, path = _gather(session, out, "_of_baseline.csv", so_far, library)
+    reference, _ = _gather(against, path, "", so_far, library)
+    found = compare_with_baseline(
+        contents,
+        None if day is None else day.date(),
+        reference,
+        None if baseline_day is None else baseline_day.date(),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, baseline_csv(found))
+    for note in found.notes:
+        console.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)
+    _say(path)
+
+
 def _gather(
     session: str, out: Path | None, suffix: str, so_far: bool, library: Path | None
 ) -> tuple[SessionContents, Path]:

@@ -26,6 +26,7 @@ from wakeful.io.atomic import write_bytes
 from wakeful.io.scores import FORMATS, WriteOptions, write_scores
 from wakeful.model.epochs import SCORED, Hypnogram, State
 from wakeful.model.errors import BadParameters, BadScores
+from wakeful.model.movement import WakeKinds
 from wakeful.model.scores import ScoredStretches
 from wakeful.publish.scorer_tables import comparison_json
 from wakeful.sleep.scorers import Comparison, compare_scorers
@@ -335,6 +336,16 @@ def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
         )
 
 
+def _divide_waking(hypnogram: Hypnogram, path: Path) -> WakeKinds:
+    """Active and quiet waking by the movement in a file."""
+    from wakeful.io.movement_file import read_movement
+    from wakeful.steps import wake_kinds
+
+    session = make_session(path.stem, float(hypnogram.start_s[-1]), None, None, None)
+    inputs = wake_kinds.Inputs(hypnogram=hypnogram, session=session, movement=read_movement(path))
+    return wake_kinds.compute(inputs, wake_kinds.Params()).wake_kinds
+
+
 @scores_app.command()
 @reads_scores
 def statistics(
@@ -346,6 +357,15 @@ def statistics(
         typer.Option(
             help="A CSV of seizures (start_s, stop_s, kind: ictal or post-ictal): left out of "
             "bouts, state time and transitions.",
+            show_default=False,
+            exists=True,
+        ),
+    ] = None,
+    movement: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV of movement (start_s and speed_cm_per_s, speed_px_per_s, movement or "
+            "activity): waking above the movement of sleep is active, else quiet.",
             show_default=False,
             exists=True,
         ),
@@ -372,6 +392,7 @@ def statistics(
         hypnogram=hypnogram,
         session=make_session(source.stem, stop_s, began, zone, lights),
         ictal=None if ictal is None else read_ictal(ictal),
+        wake_kinds=None if movement is None else _divide_waking(hypnogram, movement),
     )
     params = sleep_bouts.Params()
     found = sleep_bouts.compute(inputs, params)
@@ -390,6 +411,11 @@ def statistics(
                 "epoch_s": counted.epoch_s,
                 "minutes": dict(zip(counted.states, counted.minutes[0].tolist(), strict=True)),
                 "n_bouts": dict(zip(counted.states, counted.n_bouts[0].tolist(), strict=True)),
+                "wake_minutes": dict(
+                    zip(counted.wake_kinds, counted.wake_minutes[0].tolist(), strict=True)
+                )
+                if counted.wake_method
+                else None,
                 "ictal_min": counted.ictal_min,
                 "post_ictal_min": counted.post_ictal_min,
                 "files": sorted(files),
@@ -415,6 +441,15 @@ def statistics(
         ],
         right=4,
     )
+    if counted.wake_method:
+        console.print(
+            "awake: "
+            + ", ".join(
+                f"{kind} {minutes:.1f} min"
+                for kind, minutes in zip(counted.wake_kinds, counted.wake_minutes[0], strict=True)
+            ),
+            highlight=False,
+        )
     for note in notes:
         console.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)
     console.print(f"written to {escape(str(out))}: {', '.join(sorted(files))}", highlight=False)

@@ -6,6 +6,7 @@ import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 from rich.markup import escape
 
@@ -36,6 +37,7 @@ from wakeful.sleep.trained_kinds import Kind
 
 if TYPE_CHECKING:
     from wakeful.service.scorers import LabelledTable, TrainReport
+    from wakeful.sleep.evaluation import Evaluation
     from wakeful.sleep.label_curve import CurvePoint, LabelCurve
 
 train_app = typer.Typer(
@@ -158,7 +160,12 @@ def train_sleep(
     """
     from wakeful.io.feature_tables import Columns
     from wakeful.service.label_curves import try_fewer_labels, write_curve
-    from wakeful.service.scorers import read_labelled_table, train, write_model
+    from wakeful.service.scorers import (
+        read_labelled_table,
+        train,
+        write_coverage,
+        write_model,
+    )
     from wakeful.sleep.label_curve import CurveParams
     from wakeful.sleep.training import TrainParams
 
@@ -211,6 +218,7 @@ def train_sleep(
     with progress_bar("training", shown=not as_json) as told:
         report = train(source, params, told)
     content_hash = write_model(out, report, title=title, licence=licence, overwrite=overwrite)
+    write_coverage(out, report.training.evaluation.coverage, content_hash)
     found = None
     if curve:
         with progress_bar("trying fewer labels", shown=not as_json) as told:
@@ -223,6 +231,7 @@ def train_sleep(
     if found is not None:
         _print_curve(found)
         console.print(f"curve    {escape(str(out))}_curve.png", highlight=False, soft_wrap=True)
+    console.print(f"coverage {escape(str(out))}_coverage.png", highlight=False, soft_wrap=True)
     console.print(
         f"model    {escape(str(out))}  [dim]{content_hash[:12]}[/]",
         highlight=False,
@@ -316,6 +325,31 @@ def _print_training(report: TrainReport) -> None:
         f"{evaluation.overall.ece:.3f}",
         highlight=False,
         soft_wrap=True,
+    )
+
+    _print_coverage(evaluation)
+
+
+def _print_coverage(evaluation: Evaluation) -> None:
+    """What agreement costs: kappa of the surest epochs, and how much of each state they are."""
+    points = {round(point.coverage, 2): point for point in evaluation.coverage}
+    if not points:
+        return
+    states = evaluation.coverage[0].per_state
+    print_table(
+        ("epochs kept", "probability at least", "kappa", *(f"{name} kept" for name in states)),
+        [
+            (
+                f"{100 * point.coverage:.0f} %",
+                f"{point.threshold:.3f}",
+                two(point.kappa),
+                *(
+                    "-" if np.isnan(share) else f"{100 * share:.0f} %"
+                    for share in point.per_state.values()
+                ),
+            )
+            for point in points.values()
+        ],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wakeful.figures.animals import draw_animals
 from wakeful.figures.bouts import draw_bouts
 from wakeful.figures.coupling import draw_phase_amplitude
+from wakeful.figures.coverage import draw_coverage
 from wakeful.figures.day import (
     draw_band_power,
     draw_day,
@@ -21,6 +22,7 @@ from wakeful.figures.scorers import draw_scorers
 from wakeful.figures.sleep_events import draw_sleep_events
 from wakeful.figures.spectra import draw_state_spectra
 from wakeful.figures.style import STATE_COLOURS, STATE_ROWS, STYLE_VERSION
+from wakeful.figures.wake_kinds import draw_wake_kinds
 
 __all__ = [
     "FAULT_COLOURS",
@@ -34,6 +36,7 @@ __all__ = [
     "draw_bouts",
     "draw_channel_quality",
     "draw_connectivity",
+    "draw_coverage",
     "draw_day",
     "draw_hypnogram",
     "draw_label_curve",
@@ -45,6 +48,7 @@ __all__ = [
     "draw_spectral_fit",
     "draw_spectrogram",
     "draw_state_spectra",
+    "draw_wake_kinds",
     "read_key",
     "render",
     "stamp",

@@ -58,7 +58,7 @@ def draw_certainty_panel(axes: Axes, view: TimeView, hypnogram: Hypnogram) -> No
         if np.isfinite(shares[why])
     ]
     if np.isfinite(gap):
-        lines.append(f"provisional differs {100 * gap:.1f} %")
+        lines.append(f"provisional\ndiffers {100 * gap:.1f} %")
     label_right(axes, "\n".join(lines))
 
 

@@ -41,7 +41,7 @@ def draw_label_curve(curve: LabelCurve, title: str) -> Figure:
         shift = np.linspace(-0.05, 0.05, len(curve.states)) if len(curve.states) > 1 else [0.0]
         for state, by in zip(curve.states, shift, strict=True):
             f1 = [[s.f1[state] for s in p.scores] for p in curve.points]
-            colour = _colour(state, curve.states)
+            colour = state_colour(state, curve.states)
             lowest.append(
                 _draw_line(right, curve, f1, curve.all_labels.f1[state], colour, float(by), state)
             )
@@ -98,7 +98,8 @@ def _draw_line(
     return min(lowest, default=float("nan"))
 
 
-def _colour(state: str, states: Sequence[str]) -> str:
+def state_colour(state: str, states: Sequence[str]) -> str:
+    """The house's colour of a state, or one of its own for a state that is none of the three."""
     for known in State:
         if known.label == state:
             return style.STATE_COLOURS[known]

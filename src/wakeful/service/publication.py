@@ -57,6 +57,7 @@ _FIGURE_ORDER = (
     "day",
     "hypnogram",
     "sleep_bouts",
+    "wake_kinds",
     "channel_quality",
     "spectrogram",
     "band_power",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from wakeful.model.errors import BadParameters, BadTable, Unavailable
 from wakeful.pipeline.machine import code_version, library_versions
 from wakeful.sleep.across_animals import prepare_animals
 from wakeful.sleep.anchors import Anchors
-from wakeful.sleep.evaluation import Evaluation, Score, compute_score
+from wakeful.sleep.evaluation import CoveragePoint, Evaluation, Score, compute_score
 from wakeful.sleep.feature_table import FeatureTable, Labels
 from wakeful.sleep.label_words import read_labels
 from wakeful.sleep.trained import NO_DATA, ScoredEpochs
@@ -130,6 +130,16 @@ def write_model(
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return write_scorer(folder, scorer, card, overwrite=overwrite)
+
+
+def write_coverage(model: Path, points: Sequence[CoveragePoint], content_hash: str) -> Path:
+    """The figure of coverage and kappa, MODEL_coverage.png beside the model's folder."""
+    from wakeful.figures import draw_coverage, render
+
+    picture = model.with_name(f"{model.name}_coverage.png")
+    title = f"{model.name}: held-out epochs, the surest first"
+    write_bytes(picture, render(draw_coverage(points, title), "png", content_hash))
+    return picture
 
 
 def _xgboost_version() -> str:
@@ -347,6 +357,16 @@ def evaluation_tree(evaluation: Evaluation) -> dict[str, Any]:
         "kappa_least": _plain(low),
         "kappa_greatest": _plain(high),
         "parts": [score_tree(part) for part in evaluation.parts],
+        "coverage": [
+            {
+                "coverage": _plain(point.coverage),
+                "threshold": _plain(point.threshold),
+                "kappa": _plain(point.kappa),
+                "accuracy": _plain(point.accuracy),
+                "per_state": {name: _plain(share) for name, share in point.per_state.items()},
+            }
+            for point in evaluation.coverage
+        ],
     }
 
 

@@ -15,7 +15,7 @@ from wakeful.sleep.boosted_trees import BoostedTrees, TreeParams, fit_trees
 from wakeful.sleep.calibration import LogPool, fit_pool, keep_as_is
 from wakeful.sleep.context import Context, find_logarithmic
 from wakeful.sleep.discriminant import Discriminant, fit_discriminant
-from wakeful.sleep.evaluation import Evaluation, Score, compute_score
+from wakeful.sleep.evaluation import Evaluation, Score, compute_coverage, compute_score
 from wakeful.sleep.feature_table import FeatureTable, Labels
 from wakeful.sleep.folds import find_trainable, make_folds
 from wakeful.sleep.likeness import fit_likeness
@@ -363,6 +363,9 @@ class _Work:
                 self.score(posterior, state, self.known & (self.fold == f)) for f in self.folds
             ),
             held_out="animals or groups" if n_groups > 1 else "blocks of time",
+            coverage=compute_coverage(
+                np.where(self.known, self.truth, UNKNOWN), state, posterior, self.labels.states
+            ),
         )
 
     def score(self, posterior: Values, state: States, rows: Mask) -> Score:
