@@ -33,6 +33,7 @@ from wakeful.sleep.anchors import Anchors
 from wakeful.sleep.artefacts import ArtefactDetector
 from wakeful.sleep.boosted_trees import BoostedTrees
 from wakeful.sleep.calibration import LogPool
+from wakeful.sleep.chain_field import ChainField, make_evidence
 from wakeful.sleep.context import Context, make_columns
 from wakeful.sleep.discriminant import Discriminant
 from wakeful.sleep.feature_table import FeatureTable
@@ -62,6 +63,25 @@ class Emission:
     """(n_epochs, n_states) of each epoch by itself."""
     around: Values | None
     """(n_epochs, n_states) of each epoch with its neighbours, where the scorer looks at them."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fields:
+    """Two conditional random fields."""
+
+    final: ChainField
+    """Sees all of a stretch, and the trees that look around."""
+    causal: ChainField | None
+    """Sees each epoch by itself and what came before; None where no stream is decoded."""
+
+    @staticmethod
+    def see(emission: Emission, breaks: Mask) -> tuple[Values, Values]:
+        """Evidence of the two, each (n_epochs, n_columns)."""
+        assert emission.around is not None
+        return (
+            make_evidence((emission.around, emission.alone), breaks, causal=False),
+            make_evidence((emission.alone,), breaks, causal=True),
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -174,6 +194,8 @@ class TrainedScorer:
     artefacts: ArtefactDetector
     min_confidence: float
     """Probability below which an epoch stays unclassified."""
+    fields: Fields | None = None
+    """Of the kind that decodes with them."""
     animal_logarithms: frozenset[str] | None = None
     """Where features are set against each animal's own levels and pooled over regions
     (`across_animals`): the pools whose columns' logarithms are taken. None: taken as they come."""
@@ -227,7 +249,13 @@ class TrainedScorer:
         found = compare(self.likeness, known.values[~missing])
         emission = self.emit(known)
         sources = make_sources(
-            self.kind, emission, self.chain, self.shares, self.evidence_weight, known.breaks
+            self.kind,
+            emission,
+            self.chain,
+            self.shares,
+            self.evidence_weight,
+            known.breaks,
+            self.fields,
         )
         posterior = self.pool.apply(sources.final)
         causal = self.causal_pool.apply(sources.causal)
@@ -338,6 +366,7 @@ def make_sources(
     shares: Values,
     evidence_weight: float,
     breaks: Mask,
+    fields: Fields | None = None,
 ) -> Sources:
     """What a kind of scorer pools.
 
@@ -346,6 +375,12 @@ def make_sources(
     shares : (n_states,) of the labels that the trees were trained on
     breaks : (n_epochs,) True where a stretch begins
     """
+    if fields is not None:
+        final, causal = Fields.see(emission, breaks)
+        return Sources(
+            final=(fields.final.decode(final, breaks)[0],),
+            causal=(fields.causal.decode(causal, breaks)[1],) if fields.causal else (),
+        )
     if kind is Kind.TREES_CONTEXT:
         assert emission.around is not None
         return Sources(final=(emission.around,), causal=(emission.alone,))

@@ -13,6 +13,7 @@ from wakeful.sleep.across_animals import find_logarithmic_pools, prepare_animals
 from wakeful.sleep.artefacts import fit_artefact_detector
 from wakeful.sleep.boosted_trees import BoostedTrees, TreeParams, fit_trees
 from wakeful.sleep.calibration import LogPool, fit_pool, keep_as_is
+from wakeful.sleep.chain_field import fit_chain_field
 from wakeful.sleep.context import Context, find_logarithmic
 from wakeful.sleep.discriminant import Discriminant, fit_discriminant
 from wakeful.sleep.evaluation import Evaluation, Score, compute_coverage, compute_score
@@ -23,6 +24,7 @@ from wakeful.sleep.rough_states import has_key_features
 from wakeful.sleep.semi_markov import UNKNOWN, SemiMarkov, fit_semi_markov
 from wakeful.sleep.trained import (
     Emission,
+    Fields,
     TrainedScorer,
     columns_alone,
     columns_around,
@@ -220,7 +222,11 @@ class _Work:
         self.context = params.context(table.epoch_s)
         self.fold = make_folds(table, self.known, n_folds=params.n_folds)
         self.alone = columns_alone(table, self.logarithmic)
-        self.looks_around = params.kind in (Kind.SEMI_MARKOV, Kind.TREES_CONTEXT)
+        self.looks_around = params.kind in (
+            Kind.SEMI_MARKOV,
+            Kind.TREES_CONTEXT,
+            Kind.CHAIN_FIELD,
+        )
         self.has_chain = params.kind in (
             Kind.TREES_HMM,
             Kind.DISCRIMINANT_HMM,
@@ -303,6 +309,21 @@ class _Work:
             n_ages=n_ages,
         )
 
+    def fit_fields(
+        self, emission: Emission, rows: Mask, *, causal_too: bool = False
+    ) -> Fields | None:
+        """Weights of evidence and of transitions under which the labels in `rows` are likeliest."""
+        if self.params.kind is not Kind.CHAIN_FIELD:
+            return None
+        final, causal = Fields.see(emission, self.breaks)
+        truth = np.where(rows, self.truth, UNKNOWN)
+        return Fields(
+            final=fit_chain_field(final, truth, self.breaks, n_states=self.n_states),
+            causal=fit_chain_field(causal, truth, self.breaks, n_states=self.n_states)
+            if causal_too
+            else None,
+        )
+
     def shares(self, rows: Mask) -> Values:
         """(n_states,) of the labels in `rows`."""
         count = np.bincount(self.truth[rows], minlength=self.n_states) + 0.5
@@ -321,6 +342,7 @@ class _Work:
                 self.shares(others),
                 weight,
                 self.breaks,
+                self.fit_fields(emission, others),
             ).final
             pool = self.fit_pool(sources, others)
             posterior[here] = pool.apply([source[here] for source in sources])
@@ -387,7 +409,10 @@ class _Work:
         if self.looks_around:
             around, context = self.fit_around(known, seer)
         chain, shares = self.fit_chain(known), self.shares(known)
-        sources = make_sources(self.params.kind, emission, chain, shares, weight, self.breaks)
+        fields = self.fit_fields(emission, known, causal_too=True)
+        sources = make_sources(
+            self.params.kind, emission, chain, shares, weight, self.breaks, fields
+        )
         gain = self.gain(seer)
         self.told(1.0)
         return TrainedScorer(
@@ -401,6 +426,7 @@ class _Work:
             alone=alone,
             around=around,
             chain=chain,
+            fields=fields,
             evidence_weight=weight,
             pool=self.fit_pool(sources.final, known),
             causal_pool=self.fit_pool(sources.causal, known),
