@@ -60,11 +60,9 @@ def make_source(
     array = np.asarray(samples)
     named = tuple(channels or (Channel(name=f"{i + 1}") for i in range(len(array))))
     if array.ndim != 2 or len(named) != len(array):
-        raise BadParameters(
-            f"samples of shape {array.shape} with {len(named)} channels",
-            where="make_source",
-            remedy="give (n_channels, n_samples) and as many channels as rows",
-        )
+        what = f"samples of shape {array.shape} with {len(named)} channels"
+        remedy = "give (n_channels, n_samples) and as many channels as rows"
+        raise BadParameters(what, where="make_source", remedy=remedy)
     if not (np.isfinite(rate_hz) and rate_hz > 0):
         raise BadParameters(f"rate_hz is {rate_hz}", where="make_source", remedy="give a rate")
     return MemorySource(array, named, (Span(0.0, array.shape[1], float(rate_hz), 0),))
@@ -290,7 +288,7 @@ def score_sleep(
 
     Parameters
     ----------
-    ictal : seizures and what follows them, which are not scored
+    ictal : seizures and what follows them, not scored
     params : of the step `sleep`
     """
     values = {

@@ -123,6 +123,10 @@ def _draw_plane(
         band_power.power_uv2[:, region, band_power.bands.index(b)] for b in ("theta", "delta")
     )
     known = (delta > 0) & (theta > 0) & (muscle.emg_uv > 0)
+    if not any((members[name] & known).any() for name, _ in GROUPS):
+        frame.say_instead(axes, "no epoch of any state with EMG, delta and theta")
+        axes.set_xticks([])
+        return
     ratio = np.divide(theta, delta, out=np.full(len(delta), np.nan), where=known)
     for name, colour in reversed(GROUPS):
         rows = np.flatnonzero(members[name] & known)

@@ -301,7 +301,8 @@ class TrainedScorer:
         lower = [name.casefold() for name in self.states]
         rem = next((i for i, n in enumerate(lower) if n in _REM), None)
         awake = next((i for i, n in enumerate(lower) if n in _AWAKE), None)
-        if rem is None or awake is None:
+        if self.animal_logarithms is None or rem is None or awake is None:
+            # Features as they are say of each epoch by itself what it is.
             return ""
         n_asleep, n_rem = int((state != awake).sum()), int((state == rem).sum())
         if n_rem * self.epoch_s < _MIN_REM_S or n_rem <= _MAX_REM_SHARE * n_asleep:

@@ -86,20 +86,33 @@ def test_what_all_have_is_used_and_the_rest_is_named():
         session("s1", "M1", [A, N], regions=("PFC", "CA1")),
         session("s2", "M2", [A, N], regions=("CA1",)),
     ]
-    table, _, notes = join_sessions(both)
+    table, _, notes = join_sessions(both, across_animals=False)
     assert table.names == ("CA1.log_power_delta", "lfp_emg")
     # Columns are found by name: the first session has CA1 in its second column.
     assert table.values[:2, 0].tolist() == [1.0, 4.0]
     assert notes[0] == "region PFC is left out: it is not in s2"
     assert "2 features are in all recordings and are used (regions CA1); 1 are left out" in notes[1]
-    table, _, _ = join_sessions(both, ["lfp_emg"])
+    table, _, _ = join_sessions(both, ["lfp_emg"], across_animals=False)
     assert table.names == ("CA1.log_power_delta",)
+
+
+def test_a_scorer_across_animals_gets_what_each_has():
+    both = [
+        session("s1", "M1", [A, N], regions=("PFC", "CA1")),
+        session("s2", "M2", [A, N], regions=("CA1",)),
+    ]
+    table, _, notes = join_sessions(both)
+    assert set(table.names) == {"PFC.log_power_delta", "CA1.log_power_delta", "lfp_emg"}
+    assert notes == ()
+    pfc = table.values[:, table.names.index("PFC.log_power_delta")]
+    assert np.isfinite(pfc[:2]).all()
+    assert np.isnan(pfc[2:]).all()
 
 
 def test_what_does_not_fit_together_is_refused():
     one = session("s1", "M1", [A, N])
     with pytest.raises(BadParameters, match=r"no region is in all.*s1 has CA1; s2 has V1"):
-        join_sessions([one, session("s2", "M2", [A, N], regions=("V1",))])
+        join_sessions([one, session("s2", "M2", [A, N], regions=("V1",))], across_animals=False)
     with pytest.raises(BadParameters, match=r"different lengths: s1 4 s, s2 2 s"):
         join_sessions([one, session("s2", "M2", [A, N], epoch_s=2.0)])
     with pytest.raises(BadParameters, match="no feature CA3"):
