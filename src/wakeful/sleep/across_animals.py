@@ -38,6 +38,8 @@ class Prepared:
     """Pooled columns; NaN throughout where the animal has no anchors."""
     anchors: Anchors | None
     """Those used."""
+    rough: NDArray[np.int8]
+    """(n_epochs,) values of `State`, found without labels; unclassified where they could not be."""
     refusal: str
     """Why there are none; "" where there are."""
     notes: tuple[str, ...]
@@ -72,6 +74,7 @@ def prepare_animal(
         return Prepared(
             table=replace(table, names=names, values=empty),
             anchors=None,
+            rough=rough.state,
             refusal=f"{refusal}; anchors from another recording of the animal would help",
             notes=(),
         )
@@ -85,6 +88,7 @@ def prepare_animal(
     return Prepared(
         table=replace(table, names=pooled_names, values=pooled),
         anchors=anchors,
+        rough=rough.state,
         refusal="",
         notes=_say_drift(table, drift),
     )

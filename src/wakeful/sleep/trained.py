@@ -26,9 +26,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.epochs import State
+from wakeful.model.epochs import SCORED, State
 from wakeful.model.errors import BadParameters
 from wakeful.sleep.across_animals import prepare_animal
+from wakeful.sleep.agreement import compute_agreement
 from wakeful.sleep.anchors import Anchors
 from wakeful.sleep.artefacts import ArtefactDetector
 from wakeful.sleep.boosted_trees import BoostedTrees
@@ -37,6 +38,7 @@ from wakeful.sleep.chain_field import ChainField, make_evidence
 from wakeful.sleep.context import Context, make_columns
 from wakeful.sleep.discriminant import Discriminant
 from wakeful.sleep.feature_table import FeatureTable
+from wakeful.sleep.label_words import find_state
 from wakeful.sleep.likeness import Likeness, compare
 from wakeful.sleep.semi_markov import SemiMarkov, decode
 from wakeful.sleep.smoothing_rules import smooth_by_rules
@@ -51,6 +53,8 @@ NO_DATA = -2
 _FLOOR = 1e-6
 _MAX_REM_SHARE = 0.5
 """Of sleep: more is a mistake, or a recording that nobody can judge by itself."""
+_MIN_ROUGH_KAPPA = 0.5
+"""Below it two scorers do not speak of the same states."""
 _MIN_REM_S = 180.0
 """Less REM is too little to speak of shares."""
 
@@ -237,11 +241,13 @@ class TrainedScorer:
                 f"a confidence of {threshold:g}", where="scoring", remedy="give 0 to 1"
             )
         notes: list[str] = []
+        rough: NDArray[np.int8] | None = None
         if self.animal_logarithms is not None:
             prepared = prepare_animal(table, self.animal_logarithms, anchors)
             if prepared.refusal:
                 return self._refuse(table, prepared.refusal)
             notes += prepared.notes
+            rough = prepared.rough
             # Which regions an animal has is its own affair.
             table, allow_missing = prepared.table, True
         known = table.ordered(self.features, allow_missing=allow_missing)
@@ -266,7 +272,9 @@ class TrainedScorer:
         confidence = posterior.max(axis=1)
         raw = emission.alone.argmax(axis=1)
         provisional = causal.argmax(axis=1)
-        refusal = found.refusal or self._why_implausible(state[~missing])
+        refusal = found.refusal
+        if rough is not None:
+            refusal = refusal or self._why_implausible(state[~missing], rough[~missing])
         artefact = self.artefacts.find(
             columns_alone(known, self.logarithmic), known.values, known.breaks
         )
@@ -296,21 +304,34 @@ class TrainedScorer:
             notes=tuple(notes),
         )
 
-    def _why_implausible(self, state: States) -> str:
-        """Whether so much of sleep came out as REM that it can't be; "" where not."""
-        lower = [name.casefold() for name in self.states]
-        rem = next((i for i, n in enumerate(lower) if n in _REM), None)
-        awake = next((i for i, n in enumerate(lower) if n in _AWAKE), None)
-        if self.animal_logarithms is None or rem is None or awake is None:
-            # Features as they are say of each epoch by itself what it is.
+    def _why_implausible(self, state: States, rough: NDArray[np.int8]) -> str:
+        """Whether states can't be right, levels having been taken for others; "" where they can.
+
+        Parameters
+        ----------
+        state : (n_epochs,) numbers of `states`
+        rough : (n_epochs,) values of `State`, found without labels
+        """
+        meaning = [find_state(name) for name in self.states]
+        if None in meaning or not len(state):
             return ""
-        n_asleep, n_rem = int((state != awake).sum()), int((state == rem).sum())
-        if n_rem * self.epoch_s < _MIN_REM_S or n_rem <= _MAX_REM_SHARE * n_asleep:
-            return ""
-        return (
-            f"{n_rem / n_asleep:.0%} of sleep came out as REM, where rodents have 5 to 20 %: the "
-            "recording holds hardly any NREM, or something else is taken for REM"
-        )
+        coded = np.array([int(s) for s in meaning if s is not None], np.int8)[state]
+        n_asleep, n_rem = int((coded != State.AWAKE).sum()), int((coded == State.REM).sum())
+        if n_rem * self.epoch_s >= _MIN_REM_S and n_rem > _MAX_REM_SHARE * n_asleep:
+            return (
+                f"{n_rem / n_asleep:.0%} of sleep came out as REM, where rodents have 5 to 20 %: "
+                "the recording holds hardly any NREM, or something else is taken for REM"
+            )
+        sure = np.isin(rough, SCORED)
+        if sure.any() and len(np.unique(rough[sure])) > 1:
+            kappa = compute_agreement(rough[sure], coded[sure]).kappa
+            if kappa < _MIN_ROUGH_KAPPA:
+                return (
+                    f"its states have little in common with what delta and muscle tone say by "
+                    f"themselves (kappa {kappa:.2f}): the animal is unlike those trained on, or a "
+                    "signal is faulty"
+                )
+        return ""
 
     def _refuse(self, table: FeatureTable, refusal: str) -> ScoredEpochs:
         """Nothing classified, and why."""

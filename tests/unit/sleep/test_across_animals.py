@@ -13,6 +13,7 @@ from wakeful.sleep.across_animals import pool_regions, prepare_animal, prepare_a
 from wakeful.sleep.anchors import Anchors, fit_anchors, follow_drift, set_against
 from wakeful.sleep.feature_table import FeatureTable, Labels
 from wakeful.sleep.trained import UNCLASSIFIED
+from wakeful.sleep.trained_kinds import Kind
 from wakeful.sleep.training import TrainParams, train_scorer
 
 EPOCH_S = 4.0
@@ -230,6 +231,30 @@ def test_an_animal_of_another_gain_and_region_is_scored_and_one_of_one_state_ref
     helped = training.scorer.score(awake, anchors=known)
     assert helped.refusal == ""
     assert np.mean(helped.state == 0) > 0.98
+
+
+def test_states_that_contradict_delta_and_tone_are_refused() -> None:
+    rng = np.random.default_rng(8)
+    table, labels = train_on_others(rng)
+    # Somebody's labels say awake for NREM and the other way round.
+    turned = Labels(states=labels.states, state=np.array([1, 0, 2])[labels.state])
+    scorer = train_scorer(table, turned, TrainParams(kind=Kind.TREES, n_folds=3)).scorer
+    stranger = make_animal(rng, draw_states(rng, 12), ("MD",), subject="new")
+    scored = scorer.score(stranger)
+    assert "little in common with what delta and muscle tone say" in scored.refusal
+    assert (scored.state == UNCLASSIFIED).all()
+    assert (scorer.score(stranger, anyway=True).state >= 0).any()
+
+
+def test_so_much_rem_is_refused() -> None:
+    rng = np.random.default_rng(9)
+    table, labels = train_on_others(rng)
+    scorer = train_scorer(table, labels, TrainParams(kind=Kind.TREES, n_folds=3)).scorer
+    whole = make_animal(rng, draw_states(rng, 12), ("MD",), subject="new")
+    levels = prepare_animal(whole, scorer.animal_logarithms or frozenset()).anchors
+    only_rem = make_animal(rng, np.full(300, State.REM, np.int8), ("MD",), subject="new")
+    scored = scorer.score(only_rem, anchors=levels)
+    assert "of sleep came out as REM" in scored.refusal or "unlike" in scored.refusal
 
 
 def test_a_table_without_the_columns_for_levels_says_which_it_needs() -> None:
