@@ -29,6 +29,7 @@ from wakeful.model.epochs import (
     Spectrogram,
 )
 from wakeful.model.errors import BadParameters, UnknownResult
+from wakeful.model.ictal import IctalIntervals
 from wakeful.model.quality import ChannelQuality, Mark
 from wakeful.model.rhythms import Connectivity, SpectralFit
 from wakeful.model.subject import Channel, Session, Subject
@@ -59,11 +60,9 @@ def make_source(
     array = np.asarray(samples)
     named = tuple(channels or (Channel(name=f"{i + 1}") for i in range(len(array))))
     if array.ndim != 2 or len(named) != len(array):
-        raise BadParameters(
-            f"samples of shape {array.shape} with {len(named)} channels",
-            where="make_source",
-            remedy="give (n_channels, n_samples) and as many channels as rows",
-        )
+        what = f"samples of shape {array.shape} with {len(named)} channels"
+        remedy = "give (n_channels, n_samples) and as many channels as rows"
+        raise BadParameters(what, where="make_source", remedy=remedy)
     if not (np.isfinite(rate_hz) and rate_hz > 0):
         raise BadParameters(f"rate_hz is {rate_hz}", where="make_source", remedy="give a rate")
     return MemorySource(array, named, (Span(0.0, array.shape[1], float(rate_hz), 0),))
@@ -80,8 +79,14 @@ def _session(lfp_spans: tuple[Span, ...], epoch_s: float, mains_hz: float) -> Se
     )
 
 
-def _one_span(stop_s: float) -> tuple[Span, ...]:
-    return (Span(0.0, max(1, round(stop_s)), 1.0, 0),)
+def _block_of(epochs: Spectrogram | BandPower) -> dict[str, Any]:
+    """The block and the session of which these epochs are the whole."""
+    stop_s = float(epochs.start_s[-1]) + epochs.epoch_s if epochs.n_rows else 0.0
+    span = Span(0.0, max(1, round(stop_s)), 1.0, 0)
+    return {
+        "block": Interval(0.0, stop_s),
+        "session": _session((span,), epochs.epoch_s, 50.0),
+    }
 
 
 def _run(step_name: str, values: Mapping[str, Any], params: Mapping[str, Any] | None) -> Any:
@@ -163,12 +168,9 @@ def compute_band_power(
     ----------
     params : of the step `band_power`
     """
-    epoch_s = spectrogram.epoch_s
-    stop_s = float(spectrogram.start_s[-1]) + epoch_s if spectrogram.n_rows else 0.0
     values = {
         "spectrogram": spectrogram,
-        "block": Interval(0.0, stop_s),
-        "session": _session(_one_span(stop_s), epoch_s, 50.0),
+        **_block_of(spectrogram),
     }
     result: BandPower = _run("band_power", values, params).band_power
     return result
@@ -183,12 +185,9 @@ def compute_aperiodic(
     ----------
     params : of the step `aperiodic`
     """
-    epoch_s = spectrogram.epoch_s
-    stop_s = float(spectrogram.start_s[-1]) + epoch_s if spectrogram.n_rows else 0.0
     values = {
         "spectrogram": spectrogram,
-        "block": Interval(0.0, stop_s),
-        "session": _session(_one_span(stop_s), epoch_s, 50.0),
+        **_block_of(spectrogram),
     }
     result: SpectralFit = _run("aperiodic", values, params).spectral_fit
     return result
@@ -282,20 +281,21 @@ def score_sleep(
     band_power: BandPower,
     muscle: MuscleTone | None = None,
     *,
+    ictal: IctalIntervals | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Hypnogram:
     """Awake, NREM or REM per epoch, without labels.
 
     Parameters
     ----------
+    ictal : seizures and what follows them, not scored
     params : of the step `sleep`
     """
-    epoch_s = band_power.epoch_s
-    stop_s = float(band_power.start_s[-1]) + epoch_s if band_power.n_rows else 0.0
     values = {
         "band_power": band_power,
         "muscle": muscle,
-        "session": _session(_one_span(stop_s), epoch_s, 50.0),
+        "ictal": ictal,
+        "session": _block_of(band_power)["session"],
     }
     result: Hypnogram = _run("sleep", values, params).hypnogram
     return result

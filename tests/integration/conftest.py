@@ -74,15 +74,25 @@ class Bench:
             return {view.row.number: view for view in service.run_once()}
 
 
+@pytest.fixture(scope="session")
+def make_bench() -> Callable[[Path], Bench]:
+    """Makes a new library with blocks of a minute in a folder."""
+
+    def make(folder: Path) -> Bench:
+        config = Config(
+            lab=Lab(time_zone="Europe/Berlin"),
+            work=Work(block_s=60.0, settle_s=0.0),
+            executor=Executor(workers=2),
+        )
+        return Bench(write_library(folder / "library", config))
+
+    return make
+
+
 @pytest.fixture
-def lab(tmp_path) -> Bench:
+def lab(tmp_path, make_bench) -> Bench:
     """A new library with blocks of a minute."""
-    config = Config(
-        lab=Lab(time_zone="Europe/Berlin"),
-        work=Work(block_s=60.0, settle_s=0.0),
-        executor=Executor(workers=2),
-    )
-    return Bench(write_library(tmp_path / "library", config))
+    return make_bench(tmp_path)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ _COMMANDS = {
     "sheet": "sheet.sheet_app",
     "export": "export.export_app",
     "marks": "marks.marks_app",
-    "train": "scoring.train_app",
+    "train": "training.train_app",
     "score": "scoring.score_app",
     "scores": "scores.scores_app",
 }

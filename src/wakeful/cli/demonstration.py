@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wakeful.cli.library import print_rows, progress_display
-from wakeful.cli.output import console, duration, library_open, make_service, print_table
+from wakeful.cli.output import (
+    console,
+    duration,
+    library_open,
+    make_service,
+    print_table,
+    progress_bar,
+)
 from wakeful.config import CONFIG_NAME, Config, Executor, Lab, Work, open_library, write_library
 from wakeful.io.store import Store
 from wakeful.model.epochs import Hypnogram, State
@@ -126,18 +132,10 @@ def _write(plan: RecordingPlan, out: Path) -> None:
         )
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        line = bar.add_task(
-            f"simulating {duration(plan.duration_s)} of a mouse at {plan.rate_hz:,} Hz", total=1.0
-        )
+    what = f"simulating {duration(plan.duration_s)} of a mouse at {plan.rate_hz:,} Hz"
+    with progress_bar(what) as told:
         try:
-            write_neuralynx(plan, part, lambda done: bar.update(line, completed=done))
+            write_neuralynx(plan, part, told)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,17 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wakeful.catalog import load_catalog
-from wakeful.cli.output import LibraryOption, console, library_open
+from wakeful.cli.output import LibraryOption, console, library_open, progress_bar
 from wakeful.io.store import Store
 from wakeful.publish.folder import session_folder
 from wakeful.service.lookup import find_session
 
 if TYPE_CHECKING:
     from wakeful.config import Library
-    from wakeful.publish.contents import Progress as Told
     from wakeful.publish.contents import SessionContents
     from wakeful.service.lookup import Found
 
@@ -97,7 +93,7 @@ def nwb(
     options = NwbOptions(
         compression=compression.value, start=start, lfp=not no_lfp, overwrite=overwrite
     )
-    with _bar("writing NWB") as told:
+    with progress_bar("writing NWB") as told:
         write_nwb(contents, path, options, told)
     _say(path)
     _say_what_is_unknown(contents)
@@ -118,7 +114,7 @@ def zarr(
     contents, path = _gather(session, out, ".zarr", so_far, library)
     from wakeful.publish.zarr_store import write_zarr
 
-    with _bar("writing zarr") as told:
+    with progress_bar("writing zarr") as told:
         write_zarr(contents, path, overwrite=overwrite, progress=told)
     _say(path)
 
@@ -153,8 +149,55 @@ def features(
         found = find_session(opened, sheet, catalog, session)
         parts = gather_features(Store(opened.results), catalog, found, so_far=so_far)
         path = _target(opened, found, out, "features.csv")
-    with _bar("writing features") as told:
+    with progress_bar("writing features") as told:
         write_feature_table(parts, path, overwrite=overwrite, progress=told)
+    _say(path)
+
+
+@export_app.command()
+def baseline(
+    session: SessionArgument,
+    against: Annotated[
+        str, typer.Option("--baseline", help="The baseline's session; it may be the same one.")
+    ],
+    day: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Local date. Default: all of it.", show_default=False
+        ),
+    ] = None,
+    baseline_day: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Local date of the baseline. Default: all of it.",
+            show_default=False,
+        ),
+    ] = None,
+    out: OutOption = None,
+    so_far: SoFarOption = False,
+    library: LibraryOption = None,
+) -> None:
+    """A day hour by hour, in minutes and uV^2/Hz and as per cent of a baseline day.
+
+    Each hour is held against the baseline's at the same zeitgeber hour.
+    """
+    from wakeful.io.atomic import write_bytes
+    from wakeful.publish.baseline_tables import baseline_csv
+    from wakeful.service.baseline import compare_with_baseline
+
+    contents, path = _gather(session, out, "_of_baseline.csv", so_far, library)
+    reference, _ = _gather(against, path, "", so_far, library)
+    found = compare_with_baseline(
+        contents,
+        None if day is None else day.date(),
+        reference,
+        None if baseline_day is None else baseline_day.date(),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, baseline_csv(found))
+    for note in found.notes:
+        console.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)
     _say(path)
 
 
@@ -179,19 +222,6 @@ def _target(library: Library, found: Found, out: Path | None, name: str) -> Path
         folder.mkdir(parents=True, exist_ok=True)
         out = folder / name
     return out.expanduser().resolve()
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Told]:
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        line = bar.add_task(what, total=1.0)
-        yield lambda share: bar.update(line, completed=share)
 
 
 def _say(path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -17,7 +20,12 @@ from wakeful.model.epochs import Hypnogram
 from wakeful.model.errors import BadParameters
 from wakeful.model.scores import ScoredStretches
 from wakeful.model.subject import LightSchedule, Session, Subject
-from wakeful.sleep.hand_scores import LabelMap, make_hypnogram, offset_from_clock
+from wakeful.sleep.hand_scores import (
+    LabelMap,
+    make_hypnogram,
+    offset_from_clock,
+    parse_label_map,
+)
 
 
 class Kind(StrEnum):
@@ -31,6 +39,7 @@ class Kind(StrEnum):
     BUZCODE = "buzcode"
     SPIKE2 = "spike2"
     SIRENIA = "sirenia"
+    NWB = "nwb"
 
 
 class Artefacts(StrEnum):
@@ -99,7 +108,7 @@ ArtefactsOption = Annotated[
 ZoneOption = Annotated[
     str | None,
     typer.Option(
-        help="Time zone of that clock, for figures: Europe/Berlin. Needs --start.",
+        help="Time zone of that clock, for figures and NWB: Europe/Berlin.",
         show_default=False,
     ),
 ]
@@ -141,6 +150,49 @@ class Reading:
             labels=self.labels,
             keep_artefacts=self.artefacts is Artefacts.KEEP,
         )
+
+
+def reads_scores(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameter `reading` is given to people as the options that make it up."""
+    # Typer takes options from a signature: that of the command, with those of `_make_reading`.
+    made = inspect.signature(_make_reading, eval_str=True)
+    own = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        options = {name: given.pop(name) for name in made.parameters}
+        command(reading=_make_reading(**options), **given)
+
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in own.parameters.items():
+        parameters += made.parameters.values() if name == "reading" else [parameter]
+    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    run.__signature__ = own.replace(parameters=keyword_only)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+    return run
+
+
+def _make_reading(
+    *,
+    from_: FromOption = None,
+    epoch: EpochOption = None,
+    resample: ResampleOption = None,
+    labels: LabelsOption = None,
+    column: ColumnOption = None,
+    offset: OffsetOption = None,
+    start: StartOption = None,
+    artefacts: ArtefactsOption = Artefacts.KEEP,
+) -> Reading:
+    return Reading(
+        kind=from_,
+        epoch_s=epoch,
+        resample_s=resample,
+        labels=parse_label_map(labels or ()),
+        column=column,
+        offset_s=offset,
+        start=start,
+        artefacts=artefacts,
+    )
 
 
 def make_session(

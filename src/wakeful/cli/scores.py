@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,30 +15,21 @@ from rich.markup import escape
 
 from wakeful.cli.output import JsonOption, console, print_json, print_table
 from wakeful.cli.score_reading import (
-    Artefacts,
-    ArtefactsOption,
-    ColumnOption,
-    EpochOption,
-    FromOption,
     Kind,
-    LabelsOption,
     LightsOption,
-    OffsetOption,
     Reading,
-    ResampleOption,
-    StartOption,
     ZoneOption,
     make_session,
+    reads_scores,
 )
 from wakeful.io.atomic import write_bytes
 from wakeful.io.scores import FORMATS, WriteOptions, write_scores
-from wakeful.model.epochs import Hypnogram, State
+from wakeful.model.epochs import SCORED, Hypnogram, State
 from wakeful.model.errors import BadParameters, BadScores
-from wakeful.publish.scorer_tables import comparison_files, comparison_json
-from wakeful.sleep.hand_scores import (
-    parse_label_map,
-)
-from wakeful.sleep.scorers import SCORED, Comparison, compare_scorers
+from wakeful.model.movement import WakeKinds
+from wakeful.model.scores import ScoredStretches
+from wakeful.publish.scorer_tables import comparison_json
+from wakeful.sleep.scorers import Comparison, compare_scorers
 
 scores_app = typer.Typer(
     no_args_is_help=True,
@@ -50,53 +40,37 @@ scores_app = typer.Typer(
 
 
 @scores_app.command()
+@reads_scores
 def convert(
+    *,
     source: Annotated[Path, typer.Argument(metavar="IN", help="The file of scores.", exists=True)],
     out: Annotated[Path, typer.Argument(help="The file to write.")],
     to: Annotated[
         Kind | None,
         typer.Option(
-            help="The format to write. Default: by suffix (.csv, .edf, .mat; .txt Visbrain).",
+            help="The format to write. Default: by suffix (.csv, .edf, .mat, .nwb; .txt Visbrain).",
             show_default=False,
         ),
     ] = None,
-    from_: FromOption = None,
-    epoch: EpochOption = None,
-    resample: ResampleOption = None,
-    labels: LabelsOption = None,
-    column: ColumnOption = None,
-    offset: OffsetOption = None,
-    start: StartOption = None,
-    artefacts: ArtefactsOption = Artefacts.KEEP,
+    reading: Reading,
+    zone: ZoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a file of hand scores into another format, at another epoch length if you like.
 
     A label that is not known is an error that says where it stands: nothing is guessed.
     """
-    reading = Reading(
-        kind=from_,
-        epoch_s=epoch,
-        resample_s=resample,
-        labels=parse_label_map(labels or ()),
-        column=column,
-        offset_s=offset,
-        start=start,
-        artefacts=artefacts,
-    )
     stretches = reading.read(source)
-    hypnogram = reading.place(stretches, start)
-    if hypnogram.n_rows == 0:
-        raise BadScores(
-            "no epoch lies after the session's start",
-            where=source.name,
-            remedy="correct --offset or --start",
-        )
-    if offset is None and start is not None and stretches.zero_local is None:
+    hypnogram = _place(reading, stretches)
+    if reading.offset_s is None and reading.start is not None and stretches.zero_local is None:
         hypnogram = _with_note(hypnogram, _NO_CLOCK.format(name=source.name))
-    began = start if start is not None or offset else stretches.zero_local
+    has_start = reading.start is not None or reading.offset_s
+    began = reading.start if has_start else stretches.zero_local
     left_out = write_scores(
-        out, hypnogram, None if to is None else to.value, WriteOptions(start_local=began)
+        out,
+        hypnogram,
+        None if to is None else to.value,
+        WriteOptions(start_local=began, zone=zone or ""),
     )
     minutes = {state.label: round(m, 3) for state, m in hypnogram.minutes().items()}
     notes = (*hypnogram.notes, *left_out)
@@ -124,6 +98,18 @@ def convert(
         console.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)
 
 
+def _place(reading: Reading, stretches: ScoredStretches) -> Hypnogram:
+    """On the session's clock; refused where nothing of it lies in the session."""
+    hypnogram = reading.place(stretches, reading.start)
+    if hypnogram.n_rows == 0:
+        raise BadScores(
+            "no epoch lies after the session's start",
+            where=stretches.source,
+            remedy="correct --offset or --start",
+        )
+    return hypnogram
+
+
 _NO_CLOCK = "{name} has no clock time: it is taken to begin with the session"
 
 
@@ -134,7 +120,9 @@ def _with_note(hypnogram: Hypnogram, note: str) -> Hypnogram:
 
 
 @scores_app.command()
+@reads_scores
 def compare(
+    *,
     files: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -152,17 +140,10 @@ def compare(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A folder for tables (CSV) and a figure of each animal (PNG).", show_default=False
+            help="A folder for tables (CSV), figures (PNG) and report.html.", show_default=False
         ),
     ] = None,
-    from_: FromOption = None,
-    epoch: EpochOption = None,
-    resample: ResampleOption = None,
-    labels: LabelsOption = None,
-    column: ColumnOption = None,
-    offset: OffsetOption = None,
-    start: StartOption = None,
-    artefacts: ArtefactsOption = Artefacts.KEEP,
+    reading: Reading,
     zone: ZoneOption = None,
     lights: LightsOption = None,
     as_json: JsonOption = False,
@@ -172,24 +153,14 @@ def compare(
     Files with a clock are laid beside each other by it. `hypnogram.csv` of a published session is
     read like any other.
     """
-    reading = Reading(
-        kind=from_,
-        epoch_s=epoch,
-        resample_s=resample,
-        labels=parse_label_map(labels or ()),
-        column=column,
-        offset_s=offset,
-        start=start,
-        artefacts=artefacts,
-    )
     animals = _animals(files or (), table)
     comparisons: list[Comparison] = []
     notes: list[str] = []
     for subject, scorers in animals.items():
         stretches = {name: reading.read(path) for name, path in scorers.items()}
         clocks = [s.zero_local for s in stretches.values() if s.zero_local is not None]
-        began = start or min(clocks, default=None)
-        if offset is None and began is not None:
+        began = reading.start or min(clocks, default=None)
+        if reading.offset_s is None and began is not None:
             notes += [
                 _NO_CLOCK.format(name=s.source) for s in stretches.values() if s.zero_local is None
             ]
@@ -198,7 +169,9 @@ def compare(
             f"{subject} {name}: {note}".lstrip() for name, h in placed.items() for note in h.notes
         ]
         comparisons.append(compare_scorers(placed, subject))
-    written = () if out is None else _write_report(out, comparisons, start, zone, lights)
+    written = (
+        () if out is None else _write_report(out, comparisons, notes, reading.start, zone, lights)
+    )
     if as_json:
         print_json(comparison_json(comparisons) | {"notes": notes, "files": list(written)})
         return
@@ -253,20 +226,19 @@ def _animals(files: Sequence[Path], table: Path | None) -> dict[str, dict[str, P
 def _write_report(
     folder: Path,
     comparisons: Sequence[Comparison],
+    notes: Sequence[str],
     start: datetime | None,
     zone: str | None,
     lights: str | None,
 ) -> tuple[str, ...]:
-    from wakeful.figures import draw_scorers, render
+    from wakeful.publish.scorer_page import comparison_report
 
+    sessions = [
+        make_session(c.subject, float(c.start_s[-1]) + c.epoch_s, start, zone, lights)
+        for c in comparisons
+    ]
+    files = comparison_report(comparisons, sessions, notes)
     folder.mkdir(parents=True, exist_ok=True)
-    files = comparison_files(comparisons)
-    for c in comparisons:
-        stop_s = float(c.start_s[-1]) + c.epoch_s
-        session = make_session(c.subject, stop_s, start, zone, lights)
-        key = hashlib.sha256(np.ascontiguousarray(c.states).tobytes()).hexdigest()
-        stem = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', c.subject)}_" if c.subject else ""
-        files[f"{stem}scorers.png"] = render(draw_scorers(session, c), "png", key)
     for name, data in files.items():
         write_bytes(folder / name, data)
     return tuple(files)
@@ -364,8 +336,20 @@ def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
         )
 
 
+def _divide_waking(hypnogram: Hypnogram, path: Path) -> WakeKinds:
+    """Active and quiet waking by the movement in a file."""
+    from wakeful.io.movement_file import read_movement
+    from wakeful.steps import wake_kinds
+
+    session = make_session(path.stem, float(hypnogram.start_s[-1]), None, None, None)
+    inputs = wake_kinds.Inputs(hypnogram=hypnogram, session=session, movement=read_movement(path))
+    return wake_kinds.compute(inputs, wake_kinds.Params()).wake_kinds
+
+
 @scores_app.command()
+@reads_scores
 def statistics(
+    *,
     source: Annotated[Path, typer.Argument(metavar="IN", help="The file of scores.", exists=True)],
     out: Annotated[Path, typer.Argument(help="A folder for the tables (CSV) and the figure.")],
     ictal: Annotated[
@@ -377,14 +361,16 @@ def statistics(
             exists=True,
         ),
     ] = None,
-    from_: FromOption = None,
-    epoch: EpochOption = None,
-    resample: ResampleOption = None,
-    labels: LabelsOption = None,
-    column: ColumnOption = None,
-    offset: OffsetOption = None,
-    start: StartOption = None,
-    artefacts: ArtefactsOption = Artefacts.KEEP,
+    movement: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV of movement (start_s and speed_cm_per_s, speed_px_per_s, movement or "
+            "activity): waking above the movement of sleep is active, else quiet.",
+            show_default=False,
+            exists=True,
+        ),
+    ] = None,
+    reading: Reading,
     zone: ZoneOption = None,
     lights: LightsOption = None,
     as_json: JsonOption = False,
@@ -398,30 +384,15 @@ def statistics(
     from wakeful.publish.bout_tables import bout_files
     from wakeful.steps import sleep_bouts
 
-    reading = Reading(
-        kind=from_,
-        epoch_s=epoch,
-        resample_s=resample,
-        labels=parse_label_map(labels or ()),
-        column=column,
-        offset_s=offset,
-        start=start,
-        artefacts=artefacts,
-    )
     stretches = reading.read(source)
-    began = start or stretches.zero_local
-    hypnogram = reading.place(stretches, start)
-    if hypnogram.n_rows == 0:
-        raise BadScores(
-            "no epoch lies after the session's start",
-            where=source.name,
-            remedy="correct --offset or --start",
-        )
+    began = reading.start or stretches.zero_local
+    hypnogram = _place(reading, stretches)
     stop_s = float(hypnogram.start_s[-1]) + hypnogram.epoch_s
     inputs = sleep_bouts.Inputs(
         hypnogram=hypnogram,
         session=make_session(source.stem, stop_s, began, zone, lights),
         ictal=None if ictal is None else read_ictal(ictal),
+        wake_kinds=None if movement is None else _divide_waking(hypnogram, movement),
     )
     params = sleep_bouts.Params()
     found = sleep_bouts.compute(inputs, params)
@@ -440,6 +411,11 @@ def statistics(
                 "epoch_s": counted.epoch_s,
                 "minutes": dict(zip(counted.states, counted.minutes[0].tolist(), strict=True)),
                 "n_bouts": dict(zip(counted.states, counted.n_bouts[0].tolist(), strict=True)),
+                "wake_minutes": dict(
+                    zip(counted.wake_kinds, counted.wake_minutes[0].tolist(), strict=True)
+                )
+                if counted.wake_method
+                else None,
                 "ictal_min": counted.ictal_min,
                 "post_ictal_min": counted.post_ictal_min,
                 "files": sorted(files),
@@ -465,6 +441,15 @@ def statistics(
         ],
         right=4,
     )
+    if counted.wake_method:
+        console.print(
+            "awake: "
+            + ", ".join(
+                f"{kind} {minutes:.1f} min"
+                for kind, minutes in zip(counted.wake_kinds, counted.wake_minutes[0], strict=True)
+            ),
+            highlight=False,
+        )
     for note in notes:
         console.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)
     console.print(f"written to {escape(str(out))}: {', '.join(sorted(files))}", highlight=False)

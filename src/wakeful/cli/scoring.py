@@ -1,40 +1,27 @@
-"""Commands of scorers that are trained on labels: train sleep, score sleep."""
+"""Scoring with a scorer that was trained on labels: score sleep."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wakeful.cli.output import JsonOption, console, print_json, print_table
 from wakeful.model.errors import BadParameters
 from wakeful.sleep.label_words import parse_mapping
-from wakeful.sleep.trained_kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from wakeful.service.scorers import CurvePoint, ScoreReport, TrainReport
+    from wakeful.service.scorers import ScoreReport
     from wakeful.sleep.evaluation import Score
 
-train_app = typer.Typer(
-    no_args_is_help=True, help="Train a lab's own scorer from what people labelled."
-)
 score_app = typer.Typer(no_args_is_help=True, help="Score with a scorer that was trained.")
 
-TableArgument = Annotated[
-    Path,
-    typer.Argument(
-        help="CSV (also .gz) or Parquet: one row an epoch in order of time; numeric columns are "
-        "features."
-    ),
-]
+TABLE_HELP = (
+    "CSV (also .gz) or Parquet: one row an epoch in order of time; numeric columns are features."
+)
 SubjectOption = Annotated[
     str, typer.Option("--subject", help="Column that names the animal. Default: one animal.")
 ]
@@ -52,10 +39,6 @@ EpochOption = Annotated[
         "--epoch-s", help="Seconds an epoch lasts. Default: from the times.", show_default=False
     ),
 ]
-LeaveOutOption = Annotated[
-    list[str] | None,
-    typer.Option("--leave-out", help="A column that is no feature; repeatable."),
-]
 MapOption = Annotated[
     str,
     typer.Option(
@@ -69,105 +52,9 @@ OverwriteOption = Annotated[
 ]
 
 
-@train_app.command("sleep")
-def train_sleep(
-    table: TableArgument,
-    labels: Annotated[str, typer.Option("--labels", help="Column of what people scored.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The model's folder, to be written.")],
-    subject: SubjectOption = "",
-    group: Annotated[
-        str,
-        typer.Option(
-            "--group",
-            help="Column of what is held out together in cross-validation (litter, cage, lab). "
-            "Default: the animal.",
-        ),
-    ] = "",
-    mapping: MapOption = "",
-    time: TimeOption = "",
-    epoch_s: EpochOption = None,
-    leave_out: LeaveOutOption = None,
-    scorer: Annotated[
-        Kind,
-        typer.Option(
-            help="semi-markov: the best; the others are what it is held against.",
-        ),
-    ] = Kind.SEMI_MARKOV,
-    min_confidence: Annotated[
-        float,
-        typer.Option(help="Probability below which an epoch stays unclassified."),
-    ] = 0.5,
-    folds: Annotated[
-        int, typer.Option(help="Parts held out in turn: animals, or blocks of time.")
-    ] = 5,
-    curve: Annotated[
-        bool,
-        typer.Option(
-            "--curve", help="Also train on 10, 30, 60 and 120 minutes of labels and compare."
-        ),
-    ] = False,
-    licence: Annotated[str, typer.Option(help="The model's licence, for its card.")] = "unstated",
-    title: Annotated[str, typer.Option(help="The model's title, for its card.")] = "",
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Train a sleep scorer on a table of features with labels.
-
-    Prints how well it agrees with labels that it was not trained on. The model is a folder of data
-    with a card: what it was trained on, how good it is, its features.
-    """
-    from wakeful.io.feature_tables import Columns
-    from wakeful.service.scorers import (
-        TrainRequest,
-        compute_curve,
-        train_on_table,
-        write_model,
-    )
-    from wakeful.sleep.training import TrainParams
-
-    out = out.expanduser()
-    if out.exists() and not overwrite:
-        raise BadParameters(
-            "is there already", where=str(out), remedy="choose another name, or --overwrite"
-        )
-    request = TrainRequest(
-        path=table.expanduser(),
-        columns=Columns(
-            labels=labels,
-            subject=subject,
-            group=group,
-            time=time,
-            left_out=tuple(leave_out or ()),
-        ),
-        mapping=parse_mapping(mapping) if mapping else None,
-        epoch_s=epoch_s,
-        params=TrainParams(kind=scorer, n_folds=folds, min_confidence=min_confidence),
-        licence=licence,
-        title=title,
-    )
-    with _bar("training", shown=not as_json) as told:
-        report = train_on_table(request, told)
-    content_hash = write_model(out, report, request, overwrite=overwrite)
-    points = compute_curve(report, request) if curve else ()
-    if as_json:
-        print_json(_train_tree(report, out, content_hash, points))
-        return
-    _print_training(report, points)
-    console.print(
-        f"model    {escape(str(out))}  [dim]{content_hash[:12]}[/]",
-        highlight=False,
-        soft_wrap=True,
-    )
-    console.print(
-        f"next: wakeful score sleep TABLE --model {escape(str(out))} -o scores.csv",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
 @score_app.command("sleep")
 def score_sleep(
-    table: TableArgument,
+    table: Annotated[Path, typer.Argument(help=TABLE_HELP)],
     model: Annotated[
         Path, typer.Option("--model", help="The folder that `wakeful train sleep` wrote.")
     ],
@@ -197,6 +84,17 @@ def score_sleep(
         bool,
         typer.Option("--anyway", help="Score also an animal that is unlike the training set."),
     ] = False,
+    levels: Annotated[
+        Path | None,
+        typer.Option(
+            "--levels",
+            help="Another table of the same animals to take their levels in awake and NREM from: "
+            "for recordings that hold one state only, with a model across animals.",
+            show_default=False,
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -222,6 +120,7 @@ def score_sleep(
             min_confidence=min_confidence,
             allow_missing=allow_missing,
             anyway=anyway,
+            levels=levels,
         ),
         parse_mapping(mapping) if mapping else None,
     )
@@ -233,59 +132,12 @@ def score_sleep(
     console.print(f"wrote    {escape(str(out))}", highlight=False, soft_wrap=True)
 
 
-@contextmanager
-def _bar(what: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not shown,
-    ) as bar:
-        line = bar.add_task(what, total=1.0)
-        yield lambda share: bar.update(line, completed=share)
-
-
-def _print_training(report: TrainReport, points: tuple[CurvePoint, ...]) -> None:
-    evaluation, table = report.training.evaluation, report.file.table
-    for note in report.notes:
-        _note(note)
-    n_known = int(report.labels.known.sum())
-    console.print(
-        f"{n_known:,} labelled epochs of {table.epoch_s:g} s, {len(table.names)} features; held "
-        f"out in turn: {len(evaluation.parts)} {evaluation.held_out}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    _print_states(evaluation.overall, report.labels.count())
-    low, high = evaluation.kappa_range
-    console.print(
-        f"Cohen's kappa [bold]{_two(evaluation.overall.kappa)}[/] ({_two(low)} to {_two(high)}), "
-        f"number of bouts {_percent(evaluation.overall.bouts_bias)}, calibration error (ECE) "
-        f"{evaluation.overall.ece:.3f}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if points:
-        print_table(
-            ("minutes of labels", "kappa, least to greatest"),
-            [
-                (
-                    str(p.minutes),
-                    f"{_two(min(p.kappa))} to {_two(max(p.kappa))}" if p.kappa else p.reason,
-                )
-                for p in points
-            ],
-            title="what fewer labels give",
-        )
-
-
-def _print_states(score: Score, count: dict[str, int]) -> None:
+def print_states(score: Score, count: dict[str, int]) -> None:
+    """Epochs, F1 and minutes of each state."""
     print_table(
         ("state", "epochs", "F1", "minutes, scored over labelled"),
         [
-            (name, f"{n:,}", _two(score.f1[name]), _percent(score.minutes_bias[name]))
+            (name, f"{n:,}", two(score.f1[name]), percent(score.minutes_bias[name]))
             for name, n in count.items()
         ],
         right=3,
@@ -294,7 +146,7 @@ def _print_states(score: Score, count: dict[str, int]) -> None:
 
 def _print_scores(report: ScoreReport) -> None:
     for note in report.notes:
-        _note(note)
+        print_note(note)
     scored, table = report.scored, report.file.table
     minutes = table.epoch_s / 60
     names = [*enumerate(scored.states), (-1, "unclassified"), (-2, "no data")]
@@ -320,49 +172,28 @@ def _print_scores(report: ScoreReport) -> None:
         highlight=False,
     )
     if report.agreement is not None:
-        _print_states(report.agreement, report.agreement.n_per_state)
+        print_states(report.agreement, report.agreement.n_per_state)
         console.print(
-            f"Cohen's kappa with the labels [bold]{_two(report.agreement.kappa)}[/], number of "
-            f"bouts {_percent(report.agreement.bouts_bias)} (unclassified counts as an error)",
+            f"Cohen's kappa with the labels [bold]{two(report.agreement.kappa)}[/], number of "
+            f"bouts {percent(report.agreement.bouts_bias)} (unclassified counts as an error)",
             highlight=False,
             soft_wrap=True,
         )
 
 
-def _note(text: str) -> None:
+def print_note(text: str) -> None:
+    """What a person should know, in a line."""
     console.print(f"[yellow]note[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
-def _two(value: float) -> str:
+def two(value: float) -> str:
+    """Two digits; a dash where there is no number."""
     return f"{value:.2f}" if math.isfinite(value) else "-"
 
 
-def _percent(bias: float) -> str:
+def percent(bias: float) -> str:
+    """A share that is too much or too little; a dash where there is no number."""
     return f"{bias:+.1%}" if math.isfinite(bias) else "-"
-
-
-def _train_tree(
-    report: TrainReport, out: Path, content_hash: str, points: tuple[CurvePoint, ...]
-) -> dict[str, Any]:
-    from wakeful.service.scorers import evaluation_tree
-
-    table = report.file.table
-    return {
-        "model": str(out),
-        "content_hash": content_hash,
-        "scorer": report.training.scorer.kind.value,
-        "epoch_s": table.epoch_s,
-        "features": list(table.names),
-        "label_map": report.label_map,
-        "epochs_per_state": report.labels.count(),
-        "n_holes": report.file.n_holes,
-        "evaluation": evaluation_tree(report.training.evaluation),
-        "curve": [
-            {"minutes": p.minutes, "kappa": [round(k, 6) for k in p.kappa], "reason": p.reason}
-            for p in points
-        ],
-        "notes": list(report.notes),
-    }
 
 
 def _score_tree(report: ScoreReport, out: Path) -> dict[str, Any]:

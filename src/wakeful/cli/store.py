@@ -7,10 +7,16 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wakeful.catalog import load_catalog
-from wakeful.cli.output import JsonOption, LibraryOption, console, library_open, print_json
+from wakeful.cli.output import (
+    JsonOption,
+    LibraryOption,
+    console,
+    library_open,
+    print_json,
+    progress_bar,
+)
 from wakeful.io.codec import to_plain
 from wakeful.io.store import Store
 from wakeful.service.compression import pack, receipts_of
@@ -52,20 +58,13 @@ def compress(
             )
         else:
             receipts = list(store.receipts())
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        line = bar.add_task("unpacking" if undo else "packing", total=None)
+    with progress_bar("unpacking" if undo else "packing") as told:
         done = pack(
             store,
             receipts,
             older_than_days=days or 0.0,
             undo=undo,
-            told=lambda n, total: bar.update(line, completed=n, total=total),
+            told=lambda n, total: told(n / total if total else 1.0),
         )
     if as_json:
         print_json({**to_plain(done), "ratio": done.ratio})

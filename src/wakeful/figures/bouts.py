@@ -11,6 +11,7 @@ from wakeful.figures import frame, style
 from wakeful.figures.clock import TimeView, date_label, duration_label, local_time
 from wakeful.model.bouts import STATES, Bouts, BoutStatistics, StateHours
 from wakeful.model.epochs import State
+from wakeful.model.movement import WAKE_KINDS, WakeKind
 from wakeful.model.subject import Session
 from wakeful.model.time import Interval
 from wakeful.sleep.bouts import compute_survival
@@ -20,7 +21,8 @@ _TITLE_MM = 5.0
 _SURVIVAL_MM, _MATRIX_MM = 62.0, 36.0
 _BETWEEN_MM, _NAMES_MM = 10.0, 14.0
 _ICTAL, _LEFT_OUT = "ictal, post-ictal", "#6B3FA0"
-_TICKS_S = (10, 60, 600, 3600, 36_000)
+_TICKS_S = (5, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 36_000)
+_SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 _LEAST_BOUTS = 3
 """Fewer bouts than this make no curve."""
 
@@ -75,8 +77,17 @@ def _draw_hours(axes: Axes, view: TimeView, hours: StateHours) -> None:
     below = np.zeros(hours.n_rows)
     stack = [
         (state.label, hours.minutes[:, STATES.index(state)], style.STATE_COLOURS[state])
-        for state in (State.REM, State.NREM, State.UNCLASSIFIED, State.AWAKE)
+        for state in (State.REM, State.NREM, State.UNCLASSIFIED)
     ]
+    if np.isfinite(hours.wake_minutes).any():
+        stack += [
+            (f"awake, {kind.label}", hours.wake_minutes[:, i], style.WAKE_COLOURS[kind.label])
+            for i, kind in enumerate(WAKE_KINDS)
+            if kind is not WakeKind.UNTOLD or hours.wake_minutes[:, i].any()
+        ]
+    else:
+        awake = hours.minutes[:, STATES.index(State.AWAKE)]
+        stack.append((State.AWAKE.label, awake, style.STATE_COLOURS[State.AWAKE]))
     stack.append((_ICTAL, hours.left_out_min, _LEFT_OUT))
     for label, minutes, colour in stack:
         if label == _ICTAL and not minutes.any():
@@ -138,7 +149,8 @@ def _draw_survival(axes: Axes, bouts: Bouts, statistics: BoutStatistics) -> None
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: _short(value))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_locator(FixedLocator([t for t in _SHARES if t >= least * 0.7]))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("length of bout")
     axes.grid(visible=True, color="#E6E6E6", lw=0.4)

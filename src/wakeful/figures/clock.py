@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from wakeful.model.epochs import Rows
 from wakeful.model.subject import Session
 from wakeful.model.time import Interval, Span
 
@@ -94,6 +95,28 @@ def make_view(
         quarantined=quarantined,
         recorded_known=recorded_known,
     )
+
+
+def view_of_rows(
+    session: Session,
+    rows: Rows,
+    row_s: float,
+    known: NDArray[np.bool_],
+    interval: Interval | None,
+    spans: tuple[Span, ...] | None,
+) -> TimeView:
+    """What is shown of a result with a row for each stretch of time: all of it where None is given.
+
+    Parameters
+    ----------
+    row_s : how long a row lasts
+    known : (n_rows,) rows that hold something; without spans they tell what was recorded
+    """
+    if interval is None:
+        interval = session.interval
+        if rows.n_rows:
+            interval = Interval(float(rows.start_s[0]), float(rows.start_s[-1]) + row_s)
+    return make_view(session, interval, spans, rows.start_s[known], row_s)
 
 
 def _to_the_end(

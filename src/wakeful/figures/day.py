@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from wakeful.figures import frame, panels, style
-from wakeful.figures.clock import TimeView, date_label, local_time, make_view
+from wakeful.figures import certainty, frame, panels, style
+from wakeful.figures.clock import TimeView, date_label, local_time, make_view, view_of_rows
 from wakeful.figures.hours import draw_accounting_panel
-from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone, Rows, Spectrogram, State
+from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone, Spectrogram, State
 from wakeful.model.subject import Session
 from wakeful.model.time import Accounting, Day, Interval, Quarantine, Span
 
@@ -71,7 +71,7 @@ def draw_day(
         *_spectrogram_panels(view, spectrogram),
         *_band_panels(view, band_power),
         *_muscle_panels(view, muscle),
-        _hypnogram_panel(view, hypnogram),
+        *_hypnogram_panels(view, hypnogram),
     ]
     strip = _Panel(4.0, partial(draw_accounting_panel, view=view, day=day, parts=accounting))
     return _compose(view, stack, title=title_line(view, day.interval, day), strip=strip)
@@ -85,7 +85,7 @@ def draw_spectrogram(
 ) -> Figure:
     """Spectrogram of every region; of all that is given, or of `interval`."""
     known = _any_value(spectrogram.power_uv2_per_hz)
-    view = _own_view(session, spectrogram, spectrogram.epoch_s, known, interval, spans)
+    view = view_of_rows(session, spectrogram, spectrogram.epoch_s, known, interval, spans)
     return _compose(view, _spectrogram_panels(view, spectrogram))
 
 
@@ -97,7 +97,7 @@ def draw_band_power(
 ) -> Figure:
     """Band powers of every region; of all that is given, or of `interval`."""
     known = _any_value(band_power.power_uv2)
-    view = _own_view(session, band_power, band_power.epoch_s, known, interval, spans)
+    view = view_of_rows(session, band_power, band_power.epoch_s, known, interval, spans)
     return _compose(view, _band_panels(view, band_power))
 
 
@@ -109,7 +109,7 @@ def draw_muscle(
 ) -> Figure:
     """EMG and LFP-derived EMG, or why there is none."""
     known = np.isfinite(muscle.emg_uv) | np.isfinite(muscle.lfp_emg)
-    view = _own_view(session, muscle, muscle.epoch_s, known, interval, spans)
+    view = view_of_rows(session, muscle, muscle.epoch_s, known, interval, spans)
     return _compose(view, _muscle_panels(view, muscle))
 
 
@@ -119,31 +119,16 @@ def draw_hypnogram(
     interval: Interval | None = None,
     spans: tuple[Span, ...] | None = None,
 ) -> Figure:
-    """Hypnogram in four rows: awake, unclassified, NREM, REM."""
+    """Hypnogram in four rows (awake, unclassified, NREM, REM), and how sure it is."""
     known = hypnogram.state != State.NO_DATA
-    view = _own_view(session, hypnogram, hypnogram.epoch_s, known, interval, spans)
-    return _compose(view, [_hypnogram_panel(view, hypnogram)])
+    view = view_of_rows(session, hypnogram, hypnogram.epoch_s, known, interval, spans)
+    return _compose(view, _hypnogram_panels(view, hypnogram))
 
 
 def _any_value(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     """(n_rows,) whether a row of (n_rows, ...) has any value."""
     known: NDArray[np.bool_] = np.isfinite(values).reshape(len(values), -1).any(axis=1)
     return known
-
-
-def _own_view(
-    session: Session,
-    rows: Rows,
-    epoch_s: float,
-    known: NDArray[np.bool_],
-    interval: Interval | None,
-    spans: tuple[Span, ...] | None,
-) -> TimeView:
-    if interval is None:
-        interval = session.interval
-        if rows.n_rows:
-            interval = Interval(float(rows.start_s[0]), float(rows.start_s[-1]) + epoch_s)
-    return make_view(session, interval, spans, rows.start_s[known], epoch_s)
 
 
 def _compose(
@@ -247,6 +232,11 @@ def _reason_panel(text: str) -> _Panel:
     return _Panel(5.0, draw, over_time=False)
 
 
-def _hypnogram_panel(view: TimeView, hypnogram: Hypnogram) -> _Panel:
+def _hypnogram_panels(view: TimeView, hypnogram: Hypnogram) -> list[_Panel]:
     part = hypnogram.cut(view.interval)
-    return _Panel(18.0, partial(panels.draw_hypnogram_panel, view=view, hypnogram=part))
+    stack = [_Panel(18.0, partial(panels.draw_hypnogram_panel, view=view, hypnogram=part))]
+    if certainty.has_certainty(part):
+        stack.append(
+            _Panel(8.0, partial(certainty.draw_certainty_panel, view=view, hypnogram=part))
+        )
+    return stack

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wakeful.figures import frame, style
 from wakeful.figures.absence import why_nothing
-from wakeful.figures.clock import TimeView, make_view
+from wakeful.figures.clock import TimeView, view_of_rows
 from wakeful.figures.day import title_line
 from wakeful.figures.lettering import shorten
 from wakeful.figures.panels import MAX_COLUMNS, region_label
@@ -62,12 +62,8 @@ def draw_sleep_features(
     spans : what was recorded; where None, the epochs that have data tell, to within an epoch
     """
     epoch_s = features.epoch_s
-    if interval is None:
-        interval = session.interval
-        if features.n_rows:
-            interval = Interval(float(features.start_s[0]), float(features.start_s[-1]) + epoch_s)
-    known = np.isfinite(features.values).any(axis=1)
-    view = make_view(session, interval, spans, features.start_s[known], epoch_s)
+    known = np.asarray(np.isfinite(features.values).any(axis=1))
+    view = view_of_rows(session, features, epoch_s, known, interval, spans)
     part = features.cut(view.interval)
     kinds = _kinds(features)
     head_mm, bar_mm = 5.0, 3.0

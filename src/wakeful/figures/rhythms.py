@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from wakeful.figures import frame, panels, style
 from wakeful.figures.absence import why_nothing
-from wakeful.figures.clock import TimeView, make_view
+from wakeful.figures.clock import TimeView, view_of_rows
 from wakeful.figures.day import title_line
 from wakeful.figures.lettering import wrap
 from wakeful.figures.reduce import log_rows, mean_columns, quantile_columns
-from wakeful.model.epochs import Rows
 from wakeful.model.rhythms import Connectivity, SpectralFit
 from wakeful.model.subject import Session
 from wakeful.model.time import Interval, Span
@@ -44,7 +43,7 @@ def draw_spectral_fit(
 ) -> Figure:
     """Exponent and theta peak of every region; of all that is given, or of `interval`."""
     known = np.asarray(np.isfinite(fit.exponent).any(axis=1))
-    view = _view(session, fit, fit.epoch_s, known, interval, spans)
+    view = view_of_rows(session, fit, fit.epoch_s, known, interval, spans)
     part = fit.cut(view.interval)
     stack: list[tuple[float, Draw]] = []
     for region in range(len(fit.regions)):
@@ -71,7 +70,7 @@ def draw_connectivity(
     """
     values: NDArray[np.float32] = getattr(connectivity, measure)
     known = np.asarray(np.isfinite(values).any(axis=(1, 2)))
-    view = _view(session, connectivity, connectivity.window_s, known, interval, spans)
+    view = view_of_rows(session, connectivity, connectivity.window_s, known, interval, spans)
     part = connectivity.cut(view.interval)
     shown = _strongest(getattr(part, measure))
     stack: list[tuple[float, Draw]] = [
@@ -97,21 +96,6 @@ def _strongest(values: NDArray[np.float32]) -> list[int]:
     total = np.where(known, values, 0).sum(axis=(0, 2), dtype=np.float64)
     mean = np.where(count > 0, total / np.maximum(count, 1), -np.inf)
     return sorted(int(i) for i in np.argsort(-mean, kind="stable")[:_MOST_PAIRS])
-
-
-def _view(
-    session: Session,
-    rows: Rows,
-    row_s: float,
-    known: NDArray[np.bool_],
-    interval: Interval | None,
-    spans: tuple[Span, ...] | None,
-) -> TimeView:
-    if interval is None:
-        interval = session.interval
-        if rows.n_rows:
-            interval = Interval(float(rows.start_s[0]), float(rows.start_s[-1]) + row_s)
-    return make_view(session, interval, spans, rows.start_s[known], row_s)
 
 
 def _compose(

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from wakeful.figures import frame, panels, style
 from wakeful.figures.clock import date_label, local_time
-from wakeful.figures.lettering import width_pt
+from wakeful.figures.lettering import width_pt, wrap
 from wakeful.figures.reduce import sorted_quantiles
 from wakeful.model.epochs import Hypnogram, Spectrogram, State
 from wakeful.model.subject import Session
 from wakeful.model.time import Interval
+from wakeful.sleep.signals import why_circular
 
 STATES = (State.AWAKE, State.NREM, State.REM)
 LEAST_EPOCHS = 10
@@ -28,6 +29,8 @@ _ALONE_MM = 90.0
 _HIGH_MM, _GAP_MM = 48.0, 14.0
 _TITLE_MM, _KEY_ROW_MM = 5.0, 3.4
 _TICKS_HZ = (1, 2, 4, 8, 16, 32, 64)
+_NOTE_MM = 9.0
+"""Room for what a reader must know of how states were told."""
 _HANDLE, _HANDLE_PAD, _COLUMN_GAP = 1.8, 0.8, 1.6
 """Parts of the key, in units of its letters' size."""
 _DASHED = (0, (3, 2))
@@ -60,11 +63,15 @@ def draw_state_spectra(
     with style.house_style():
         if not any(drawable):
             return _draw_nothing(session, spectrogram, hypnogram, members, titles)
-        return _draw_regions(spectrogram, members, titles)
+        circular = why_circular(hypnogram.signals, "spectrum")
+        return _draw_regions(spectrogram, members, titles, circular)
 
 
 def _draw_regions(
-    spectrogram: Spectrogram, members: dict[State, NDArray[np.intp]], titles: list[str]
+    spectrogram: Spectrogram,
+    members: dict[State, NDArray[np.intp]],
+    titles: list[str],
+    circular: str,
 ) -> Figure:
     """One panel a region, in a figure as wide and high as they need."""
     n_regions = len(spectrogram.regions)
@@ -81,6 +88,8 @@ def _draw_regions(
     key_mm = 1.0 + _TITLE_MM * len(titles)
     head_mm = key_mm + _KEY_ROW_MM * -(-len(key) // n_columns) + 5.5
     high_mm = head_mm + n_rows * (_HIGH_MM + _GAP_MM) - 5.5 + style.FOOT_MM
+    if circular:
+        high_mm += _NOTE_MM
     panel_mm = (room_mm - (per_row - 1) * _BETWEEN_MM) / per_row
     figure = style.new_figure(wide_mm, high_mm)
     for region in range(n_regions):
@@ -96,6 +105,17 @@ def _draw_regions(
         if column == 0:
             axes.set_ylabel("power spectral density (µV²/Hz)")
     _write_titles(figure, titles)
+    if circular:
+        said = f"{circular[0].upper()}{circular[1:]}."
+        lines = wrap(said, room_mm * style.POINTS_PER_MM, style.NOTE_PT, 3)
+        figure.text(
+            _LEFT_MM / wide_mm,
+            (style.FOOT_MM + _NOTE_MM - 1.5) / high_mm,
+            "\n".join(lines),
+            fontsize=style.NOTE_PT,
+            color=style.FAINT,
+            va="top",
+        )
     figure.legend(
         handles=key,
         loc="upper left",

@@ -36,6 +36,10 @@ STATE_COLOURS: Mapping[State, str] = MappingProxyType(
     }
 )
 """Told apart by readers with any of the three dichromacies, and by their lightness alone."""
+WAKE_COLOURS: Mapping[str, str] = MappingProxyType(
+    {"active": "#B26A00", "quiet": "#F2CB6C", "not told": "#E8A317"}
+)
+"""The parts of waking: the colour of awake, darker and lighter."""
 STATE_ROWS = (State.AWAKE, State.UNCLASSIFIED, State.NREM, State.REM)
 """The rows of a hypnogram, top to bottom."""
 

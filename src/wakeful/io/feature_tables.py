@@ -134,6 +134,7 @@ def read_feature_table(
         starts=starts,
         subject=subject,
         group=to_texts(cells[columns.group]) if columns.group else None,
+        start_s=seconds,
     )
     return TableFile(
         path=path,

@@ -26,12 +26,13 @@ from wakeful.model.errors import BadModel, BrokenArtefact, WakefulError
 from wakeful.sleep.artefacts import ArtefactDetector
 from wakeful.sleep.boosted_trees import BoostedTrees, trees_from_bytes
 from wakeful.sleep.calibration import LogPool
+from wakeful.sleep.chain_field import ChainField
 from wakeful.sleep.context import Context
 from wakeful.sleep.discriminant import Discriminant
 from wakeful.sleep.likeness import Likeness
 from wakeful.sleep.markov import Gaussians
 from wakeful.sleep.semi_markov import SemiMarkov
-from wakeful.sleep.trained import TrainedScorer
+from wakeful.sleep.trained import Fields, TrainedScorer
 from wakeful.sleep.trained_kinds import Kind
 
 FORMAT = "wakeful sleep scorer"
@@ -264,6 +265,18 @@ def _to_files(scorer: TrainedScorer) -> dict[str, bytes]:
         "chain": None,
         "discriminant": None,
     }
+    if scorer.animal_logarithms is not None:
+        # Left out where there is none, so that scorers from before keep their hashes.
+        numbers["animal_logarithms"] = sorted(scorer.animal_logarithms)
+    if scorer.fields is not None:
+        numbers["fields"] = {
+            name: {
+                "weights": field.weights.tolist(),
+                "transition": field.transition.tolist(),
+            }
+            for name, field in (("final", scorer.fields.final), ("causal", scorer.fields.causal))
+            if field is not None
+        }
     if scorer.chain is not None:
         numbers["chain"] = {
             "hazard": scorer.chain.hazard.tolist(),
@@ -338,6 +351,10 @@ def _from_files(contents: Mapping[str, bytes]) -> TrainedScorer:
             threshold=float(odd["threshold"]),
         ),
         min_confidence=float(numbers["min_confidence"]),
+        fields=_fields_from(numbers["fields"]) if "fields" in numbers else None,
+        animal_logarithms=frozenset(numbers["animal_logarithms"])
+        if "animal_logarithms" in numbers
+        else None,
     )
 
 
@@ -347,6 +364,16 @@ def _pool_tree(pool: LogPool) -> dict[str, list[float]]:
 
 def _pool_from(tree: Mapping[str, list[float]]) -> LogPool:
     return LogPool(weights=np.array(tree["weights"]), offset=np.array(tree["offset"]))
+
+
+def _fields_from(tree: Mapping[str, Any]) -> Fields:
+    found = {
+        name: ChainField(
+            weights=np.array(field["weights"]), transition=np.array(field["transition"])
+        )
+        for name, field in tree.items()
+    }
+    return Fields(final=found["final"], causal=found.get("causal"))
 
 
 def _with_nulls(values: Any) -> list[float | None]:

@@ -45,6 +45,9 @@ class StateHours(Rows):
     """(n_hours,) hours since lights on at which it begins, 0 to 23; NaN where that is unknown."""
     left_out_min: NDArray[np.float64] = field(metadata=PER_ROW)
     """(n_hours,) ictal and post-ictal."""
+    wake_minutes: NDArray[np.float64] = field(metadata=PER_ROW)
+    """(n_hours, 3) of waking that is quiet, active, not told: together they are awake. NaN where
+    waking was not divided."""
     states: tuple[str, ...]
 
 
@@ -93,4 +96,16 @@ class BoutStatistics:
     ictal_min: float
     post_ictal_min: float
     epoch_s: float
+    wake_kinds: tuple[str, ...]
+    """quiet, active, not told."""
+    wake_minutes: NDArray[np.float64]
+    """(n_phases, 3) of waking; together they are awake. NaN where waking was not divided."""
+    wake_n_bouts: NDArray[np.int64]
+    """(n_phases, 3) runs of one kind; 0 where waking was not divided."""
+    wake_mean_bout_s: NDArray[np.float64]
+    """(n_phases, 3) as long as they were seen; NaN without any."""
+    wake_median_bout_s: NDArray[np.float64]
+    """(n_phases, 3) from the survival curve."""
+    wake_method: str
+    """What waking was divided by; "" where it was not."""
     notes: tuple[str, ...] = ()

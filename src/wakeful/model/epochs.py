@@ -360,9 +360,37 @@ _LABELS = {
 }
 
 
+class Doubt(IntEnum):
+    """Why an epoch is unclassified."""
+
+    NONE = 0
+    """It is classified, has no data, or nobody said why."""
+    AMBIGUOUS = 1
+    """Too close to call."""
+    ARTEFACT = 2
+    """It looks like no state at all."""
+    REFUSED = 3
+    """The recording as a whole was not scored."""
+    ICTAL = 4
+    """A seizure, or what follows one."""
+
+    @property
+    def label(self) -> str:
+        """As written in tables; "" for none."""
+        return "" if self is Doubt.NONE else self.name.lower()
+
+
+SCORED = (State.AWAKE, State.NREM, State.REM)
+"""The states that a scorer tells apart: the columns of `Hypnogram.probability`."""
+
+
+def _not_given(shape: tuple[int, ...], dtype: Any) -> Any:
+    return lambda: np.empty(shape, dtype)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Hypnogram(Rows):
-    """State per epoch, as decided epoch by epoch and as smoothed."""
+    """State per epoch, as decided epoch by epoch and as smoothed, and how sure that is."""
 
     raw_state: NDArray[np.int8] = field(metadata=PER_ROW)
     """(n_epochs,) before smoothing: short awakenings are findings, not noise."""
@@ -375,6 +403,50 @@ class Hypnogram(Rows):
     """Which scorer, with its version."""
     notes: tuple[str, ...] = ()
     """What a reader must know: which signals were used, thresholds found, what was missing."""
+    signals: tuple[str, ...] = ()
+    """What states were told by ("delta", "theta ratio", "emg", ...; `wakeful.sleep.signals`); empty
+    where nobody said. That states differ in these is how they were made, not a finding."""
+    probability: Floats = field(default_factory=_not_given((0, 3), np.float32), metadata=PER_ROW)
+    """(n_epochs, 3) of awake, NREM and REM, once the whole stretch is known; NaN where there is no
+    data, where nothing was scored, and throughout for a state that could not be told apart."""
+    doubt: NDArray[np.int8] = field(default_factory=_not_given((0,), np.int8), metadata=PER_ROW)
+    """(n_epochs,) values of `Doubt`: why an epoch is unclassified."""
+    provisional: NDArray[np.int8] = field(
+        default_factory=_not_given((0,), np.int8), metadata=PER_ROW
+    )
+    """(n_epochs,) values of `State`: what would have been said when the epoch came in, from it and
+    those before it; no data where nothing was said."""
+
+    def __post_init__(self) -> None:
+        # Scores by hand have none of these: nothing is made up for them.
+        for name, unsaid in (("probability", np.nan), ("doubt", 0), ("provisional", -1)):
+            given = getattr(self, name)
+            if len(given) == 0 and self.n_rows:
+                shape = (self.n_rows, *given.shape[1:])
+                object.__setattr__(self, name, np.full(shape, unsaid, given.dtype))
+            elif len(given) != self.n_rows:
+                raise ValueError(
+                    f"Hypnogram: {name} has {len(given)} rows, there are {self.n_rows} epochs"
+                )
+
+    @property
+    def provisional_gap(self) -> float:
+        """Share of epochs whose provisional state was another, of those classified both times.
+
+        NaN where there is no such epoch.
+        """
+        both = np.isin(self.state, SCORED) & np.isin(self.provisional, SCORED)
+        if not both.any():
+            return float("nan")
+        return float(np.mean(self.state[both] != self.provisional[both]))
+
+    def doubt_shares(self) -> dict[Doubt, float]:
+        """Share of the epochs with data that each reason left unclassified; NaN without data."""
+        n_known = int(np.sum(self.state != State.NO_DATA))
+        return {
+            why: float(np.sum(self.doubt == why)) / n_known if n_known else float("nan")
+            for why in (Doubt.AMBIGUOUS, Doubt.ARTEFACT, Doubt.REFUSED)
+        }
 
     def minutes(self) -> dict[State, float]:
         """Minutes in each state, after smoothing."""
@@ -398,18 +470,20 @@ class Hypnogram(Rows):
     def to_pynapple(self) -> dict[str, Any]:
         """The bouts of each state as pynapple IntervalSets: awake, NREM, REM, unclassified.
 
+        Where the scorer gave probabilities, "probability" is a TsdFrame of them with the columns
+        awake, NREM and REM; times are the middles of epochs.
 
         Raises
         ------
         Unavailable
             pynapple is not installed.
         """
-        from wakeful.model.sharing import hypnogram_to_pynapple
+        from wakeful.model.hypnogram_sharing import hypnogram_to_pynapple
 
         return hypnogram_to_pynapple(self)
 
     def to_xarray(self, *, start_utc: datetime | None = None) -> xarray.Dataset:
-        """As an xarray Dataset of state, raw_state and confidence.
+        """As an xarray Dataset of states, confidence, probabilities and doubt.
 
         Parameters
         ----------
@@ -420,6 +494,6 @@ class Hypnogram(Rows):
         Unavailable
             xarray is not installed.
         """
-        from wakeful.model.sharing import hypnogram_to_xarray
+        from wakeful.model.hypnogram_sharing import hypnogram_to_xarray
 
         return hypnogram_to_xarray(self, start_utc)

@@ -88,3 +88,39 @@ class Connectivity(Rows):
     n_tapers: int
     notes: tuple[str, ...] = ()
     """What a reader must know: where both regions share a reference, what was refused."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PhaseAmplitude:
+    """How fast amplitudes hang on slow phases, per state and region, for one local day.
+
+    NaN where a state has too little time, or the rate does not show an amplitude's band.
+    """
+
+    date: str
+    """ISO date; "" where the session's start is unknown."""
+    states: tuple[str, ...]
+    """"active wake" ("awake" where nothing tells it from quiet wakefulness) and "REM"."""
+    regions: tuple[str, ...]
+    channels: tuple[tuple[str, ...], ...]
+    """Of each region, the channel that stood for it in each state."""
+    phase_hz: Times
+    """(n_phases,) centres of bands."""
+    amplitude_hz: Times
+    """(n_amplitudes,) centres of bands."""
+    modulation_index: NDArray[np.float64]
+    """(n_states, n_regions, n_phases, n_amplitudes), 0 to 1."""
+    z: NDArray[np.float64]
+    """The same shape; standard deviations above surrogates."""
+    chance: NDArray[np.float64]
+    """(n_states, n_regions) an index above this is significant at 5 %, all pairs together."""
+    vector_length: NDArray[np.float64]
+    """The shape of the index; length of the mean vector of amplitudes of mean 1."""
+    vector_phase_rad: NDArray[np.float64]
+    """The same shape; the phase of largest amplitude, 0 at the crest of the slow wave."""
+    profile: NDArray[np.float64]
+    """(n_states, n_regions, n_phases, n_amplitudes, 18) amplitude by phase, from -pi on, mean 1."""
+    used_s: NDArray[np.float64]
+    """(n_states, n_regions) time that went into it."""
+    least_s: float
+    notes: tuple[str, ...] = ()

@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 
 from wakeful.model.epochs import (
     BandPower,
-    Hypnogram,
     LfpEmg,
     MuscleTone,
     Rows,
     SleepFeatures,
     Spectrogram,
-    State,
     Times,
 )
 from wakeful.model.errors import BadParameters, TooLarge, Unavailable
@@ -41,7 +39,14 @@ _AHEAD = 1e-6
 _PIECE_SAMPLES = 60_000
 
 
-def _optional(name: str) -> Any:
+def optional_library(name: str) -> Any:
+    """A library that need not be installed.
+
+    Raises
+    ------
+    Unavailable
+        It is not.
+    """
     try:
         return import_module(name)
     except ImportError as error:
@@ -56,7 +61,7 @@ def lfp_to_pynapple(
     lfp: Lfp, interval: Interval | None, channels: Sequence[str] | None, limit_gb: float
 ) -> Any:
     """See `Lfp.to_pynapple`."""
-    nap = _optional("pynapple")
+    nap = optional_library("pynapple")
     rows, spans = _choose(lfp, interval, channels, limit_gb)
     samples_uv, time_s, _ = _read(lfp, rows, spans)
     chosen = [lfp.channels[i] for i in rows]
@@ -85,7 +90,7 @@ def lfp_to_xarray(
     limit_gb: float,
 ) -> xarray.DataArray:
     """See `Lfp.to_xarray`."""
-    xr = _optional("xarray")
+    xr = optional_library("xarray")
     rows, spans = _choose(lfp, interval, channels, limit_gb)
     samples_uv, time_s, number = _read(lfp, rows, spans)
     chosen = [lfp.channels[i] for i in rows]
@@ -97,7 +102,7 @@ def lfp_to_xarray(
             "region": ("channel", [c.region for c in chosen]),
             "kind": ("channel", [c.kind.value for c in chosen]),
             "reference": ("channel", [c.reference for c in chosen]),
-            **_times(time_s, start_utc),
+            **time_coordinates(time_s, start_utc),
             "span": ("time_s", number, {"long_name": "number of the gap-free stretch"}),
         },
         name="lfp",
@@ -163,9 +168,9 @@ def _read(
 
 def spectrogram_to_pynapple(spectrogram: Spectrogram, region: str | None) -> Any:
     """See `Spectrogram.to_pynapple`."""
-    nap = _optional("pynapple")
+    nap = optional_library("pynapple")
     power = spectrogram.power_uv2_per_hz
-    kept, time_s, support = _epochs(nap, spectrogram, [power], spectrogram.epoch_s)
+    kept, time_s, support = epoch_support(nap, spectrogram, [power], spectrogram.epoch_s)
     if region is None:
         return nap.TsdTensor(t=time_s, d=power[kept], time_support=support)
     if region not in spectrogram.regions:
@@ -184,12 +189,12 @@ def spectrogram_to_pynapple(spectrogram: Spectrogram, region: str | None) -> Any
 
 def spectrogram_to_xarray(spectrogram: Spectrogram, start_utc: datetime | None) -> xarray.DataArray:
     """See `Spectrogram.to_xarray`."""
-    xr = _optional("xarray")
+    xr = optional_library("xarray")
     array: xarray.DataArray = xr.DataArray(
         spectrogram.power_uv2_per_hz,
         dims=("start_s", "region", "frequency_hz"),
         coords={
-            **_times(spectrogram.start_s, start_utc, "start_s"),
+            **time_coordinates(spectrogram.start_s, start_utc, "start_s"),
             "region": list(spectrogram.regions),
             "frequency_hz": ("frequency_hz", spectrogram.frequency_hz, {"units": "Hz"}),
             "frequency_low_hz": ("frequency_hz", spectrogram.edges_hz[:-1], {"units": "Hz"}),
@@ -209,8 +214,8 @@ def spectrogram_to_xarray(spectrogram: Spectrogram, start_utc: datetime | None) 
 
 def band_power_to_pynapple(power: BandPower) -> Any:
     """See `BandPower.to_pynapple`."""
-    nap = _optional("pynapple")
-    kept, time_s, support = _epochs(nap, power, [power.power_uv2], power.epoch_s)
+    nap = optional_library("pynapple")
+    kept, time_s, support = epoch_support(nap, power, [power.power_uv2], power.epoch_s)
     pairs = [(r, b) for r in range(len(power.regions)) for b in range(len(power.bands))]
     return nap.TsdFrame(
         t=time_s,
@@ -228,12 +233,12 @@ def band_power_to_pynapple(power: BandPower) -> Any:
 
 def band_power_to_xarray(power: BandPower, start_utc: datetime | None) -> xarray.DataArray:
     """See `BandPower.to_xarray`."""
-    xr = _optional("xarray")
+    xr = optional_library("xarray")
     array: xarray.DataArray = xr.DataArray(
         power.power_uv2,
         dims=("start_s", "region", "band"),
         coords={
-            **_times(power.start_s, start_utc, "start_s"),
+            **time_coordinates(power.start_s, start_utc, "start_s"),
             "region": list(power.regions),
             "band": list(power.bands),
             "low_hz": ("band", [low for low, _ in power.edges_hz], {"units": "Hz"}),
@@ -247,9 +252,9 @@ def band_power_to_xarray(power: BandPower, start_utc: datetime | None) -> xarray
 
 def muscle_to_pynapple(muscle: MuscleTone) -> Any:
     """See `MuscleTone.to_pynapple`."""
-    nap = _optional("pynapple")
+    nap = optional_library("pynapple")
     values = [muscle.emg_uv, muscle.lfp_emg]
-    kept, time_s, support = _epochs(nap, muscle, values, muscle.epoch_s)
+    kept, time_s, support = epoch_support(nap, muscle, values, muscle.epoch_s)
     return nap.TsdFrame(
         t=time_s,
         d=np.stack(values, axis=1)[kept],
@@ -260,7 +265,7 @@ def muscle_to_pynapple(muscle: MuscleTone) -> Any:
 
 def muscle_to_xarray(muscle: MuscleTone, start_utc: datetime | None) -> xarray.Dataset:
     """See `MuscleTone.to_xarray`."""
-    xr = _optional("xarray")
+    xr = optional_library("xarray")
     dataset: xarray.Dataset = xr.Dataset(
         {
             "emg_uv": ("start_s", muscle.emg_uv, {"units": "uV", "long_name": "EMG, RMS"}),
@@ -270,7 +275,7 @@ def muscle_to_xarray(muscle: MuscleTone, start_utc: datetime | None) -> xarray.D
                 {"units": "1", "long_name": "LFP-derived EMG, correlation"},
             ),
         },
-        coords=_times(muscle.start_s, start_utc, "start_s"),
+        coords=time_coordinates(muscle.start_s, start_utc, "start_s"),
         attrs={
             "emg_channels": ", ".join(muscle.emg_channels),
             "emg_band_hz": list(muscle.emg_band_hz),
@@ -283,20 +288,20 @@ def muscle_to_xarray(muscle: MuscleTone, start_utc: datetime | None) -> xarray.D
 
 def lfp_emg_to_pynapple(lfp_emg: LfpEmg) -> Any:
     """See `LfpEmg.to_pynapple`."""
-    nap = _optional("pynapple")
+    nap = optional_library("pynapple")
     if lfp_emg.unavailable:
         raise Unavailable(lfp_emg.unavailable, where="lfp_emg")
-    kept, time_s, support = _epochs(nap, lfp_emg, [lfp_emg.correlation], lfp_emg.bin_s)
+    kept, time_s, support = epoch_support(nap, lfp_emg, [lfp_emg.correlation], lfp_emg.bin_s)
     return nap.Tsd(t=time_s, d=lfp_emg.correlation[kept], time_support=support)
 
 
 def lfp_emg_to_xarray(lfp_emg: LfpEmg, start_utc: datetime | None) -> xarray.DataArray:
     """See `LfpEmg.to_xarray`."""
-    xr = _optional("xarray")
+    xr = optional_library("xarray")
     array: xarray.DataArray = xr.DataArray(
         lfp_emg.correlation,
         dims=("start_s",),
-        coords=_times(lfp_emg.start_s, start_utc, "start_s"),
+        coords=time_coordinates(lfp_emg.start_s, start_utc, "start_s"),
         name="lfp_emg",
         attrs={
             "units": "1",
@@ -313,12 +318,12 @@ def sleep_features_to_xarray(
     features: SleepFeatures, start_utc: datetime | None
 ) -> xarray.DataArray:
     """See `SleepFeatures.to_xarray`."""
-    xr = _optional("xarray")
+    xr = optional_library("xarray")
     array: xarray.DataArray = xr.DataArray(
         features.values,
         dims=("start_s", "feature"),
         coords={
-            **_times(features.start_s, start_utc, "start_s"),
+            **time_coordinates(features.start_s, start_utc, "start_s"),
             "feature": list(features.names),
             "unit": ("feature", list(features.units)),
             "group": ("feature", list(features.groups)),
@@ -333,50 +338,9 @@ def sleep_features_to_xarray(
     return array
 
 
-def hypnogram_to_pynapple(hypnogram: Hypnogram) -> dict[str, Any]:
-    """See `Hypnogram.to_pynapple`."""
-    nap = _optional("pynapple")
-    bouts = hypnogram.bouts()
-    found: dict[str, Any] = {}
-    for state in (State.AWAKE, State.NREM, State.REM, State.UNCLASSIFIED):
-        mine = [bout for s, bout in bouts if s is state]
-        found[state.label] = nap.IntervalSet(
-            start=np.array([bout.start_s for bout in mine], np.float64),
-            end=np.array([bout.stop_s for bout in mine], np.float64),
-        )
-    return found
-
-
-def hypnogram_to_xarray(hypnogram: Hypnogram, start_utc: datetime | None) -> xarray.Dataset:
-    """See `Hypnogram.to_xarray`."""
-    xr = _optional("xarray")
-    flags = {
-        "flag_values": [int(state) for state in State],
-        "flag_meanings": " ".join(state.label.replace(" ", "_") for state in State),
-    }
-    dataset: xarray.Dataset = xr.Dataset(
-        {
-            "state": ("start_s", hypnogram.state, {**flags, "long_name": "state, smoothed"}),
-            "raw_state": (
-                "start_s",
-                hypnogram.raw_state,
-                {**flags, "long_name": "state, as decided epoch by epoch"},
-            ),
-            "confidence": ("start_s", hypnogram.confidence, {"units": "1"}),
-        },
-        coords=_times(hypnogram.start_s, start_utc, "start_s"),
-        attrs={
-            "scorer": hypnogram.scorer,
-            "epoch_s": hypnogram.epoch_s,
-            "notes": list(hypnogram.notes),
-        },
-    )
-    return dataset
-
-
 def events_to_pynapple(events: EventSeries) -> Any:
     """See `EventSeries.to_pynapple`."""
-    nap = _optional("pynapple")
+    nap = optional_library("pynapple")
     if events.n_events == 0:
         raise Unavailable("it holds no event", where=events.name)
     kinds: dict[tuple[int, str], list[float]] = {}
@@ -400,10 +364,10 @@ def events_to_pynapple(events: EventSeries) -> Any:
 
 def events_to_xarray(events: EventSeries, start_utc: datetime | None) -> xarray.Dataset:
     """See `EventSeries.to_xarray`."""
-    xr = _optional("xarray")
+    xr = optional_library("xarray")
     dataset: xarray.Dataset = xr.Dataset(
         {"code": ("time_s", events.code), "label": ("time_s", np.array(events.label, np.str_))},
-        coords=_times(events.time_s, start_utc),
+        coords=time_coordinates(events.time_s, start_utc),
         attrs={"name": events.name, "file": events.file, "warnings": list(events.warnings)},
     )
     return dataset
@@ -411,7 +375,7 @@ def events_to_xarray(events: EventSeries, start_utc: datetime | None) -> xarray.
 
 def track_to_pynapple(track: VideoTrack) -> Any:
     """See `VideoTrack.to_pynapple`."""
-    nap = _optional("pynapple")
+    nap = optional_library("pynapple")
     if track.n_frames == 0:
         raise Unavailable("it holds no frame", where=track.name)
     order = np.argsort(track.time_s, kind="stable")
@@ -427,20 +391,22 @@ def track_to_pynapple(track: VideoTrack) -> Any:
 
 def track_to_xarray(track: VideoTrack, start_utc: datetime | None) -> xarray.Dataset:
     """See `VideoTrack.to_xarray`."""
-    xr = _optional("xarray")
+    xr = optional_library("xarray")
     dataset: xarray.Dataset = xr.Dataset(
         {
             "x_px": ("time_s", track.x_px, {"units": "px"}),
             "y_px": ("time_s", track.y_px, {"units": "px"}),
             "angle_deg": ("time_s", track.angle_deg, {"units": "deg"}),
         },
-        coords=_times(track.time_s, start_utc),
+        coords=time_coordinates(track.time_s, start_utc),
         attrs={"name": track.name, "file": track.file, "warnings": list(track.warnings)},
     )
     return dataset
 
 
-def _times(time_s: Times, start_utc: datetime | None, name: str = "time_s") -> dict[str, Any]:
+def time_coordinates(
+    time_s: Times, start_utc: datetime | None, name: str = "time_s"
+) -> dict[str, Any]:
     """The coordinate in seconds, and the one in UTC where the start is given."""
     about = {"units": "s", "long_name": "seconds from the session's start"}
     coords: dict[str, Any] = {name: (name, time_s, about)}
@@ -457,7 +423,7 @@ def _times(time_s: Times, start_utc: datetime | None, name: str = "time_s") -> d
     return coords
 
 
-def _epochs(
+def epoch_support(
     nap: Any, rows: Rows, values: Iterable[NDArray[Any]], epoch_s: float
 ) -> tuple[NDArray[np.bool_], Times, Any]:
     """Which epochs hold a number, the time of their middle, and their runs as a time support.

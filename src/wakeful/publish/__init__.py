@@ -18,6 +18,7 @@ from wakeful.publish.report import (
 from wakeful.publish.tables import (
     bouts_table,
     day_summaries_csv,
+    describe_certainty,
     hypnogram_csv,
     minutes_table,
     state_power_csv,
@@ -32,6 +33,7 @@ __all__ = [
     "bouts_table",
     "channel_quality_csv",
     "day_summaries_csv",
+    "describe_certainty",
     "faults_table",
     "hypnogram_csv",
     "minutes_table",

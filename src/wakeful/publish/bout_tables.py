@@ -11,6 +11,7 @@ import numpy as np
 
 from wakeful.model.bouts import Bouts, BoutStatistics, StateHours
 from wakeful.model.epochs import State
+from wakeful.model.movement import WAKE_KINDS
 
 
 def bout_files(bouts: Bouts, hours: StateHours, statistics: BoutStatistics) -> dict[str, bytes]:
@@ -67,6 +68,7 @@ def state_hours_csv(hours: StateHours) -> bytes:
         *(f"{name}_min" for name in names),
         *(f"{name}_share" for name in names),
         "left_out_min",
+        *(f"wake_{kind.label.replace(' ', '_')}_min" for kind in WAKE_KINDS),
     )
     return _csv(
         columns,
@@ -77,6 +79,7 @@ def state_hours_csv(hours: StateHours) -> bytes:
                 *(f"{minutes:.4f}" for minutes in hours.minutes[i]),
                 *(_number(share, ".5f") for share in hours.share[i]),
                 f"{hours.left_out_min[i]:.4f}",
+                *(_number(minutes, ".4f") for minutes in hours.wake_minutes[i]),
             )
             for i in range(hours.n_rows)
         ),
@@ -93,6 +96,12 @@ def bout_statistics_csv(statistics: BoutStatistics) -> bytes:
             for i, phase in enumerate(statistics.phases):
                 for j, state in enumerate(statistics.states):
                     yield name, phase, state, _number(values[i, j])
+        for name in ("minutes", "n_bouts", "mean_bout_s", "median_bout_s"):
+            values = getattr(statistics, f"wake_{name}")
+            for i, phase in enumerate(statistics.phases):
+                for j, kind in enumerate(statistics.wake_kinds):
+                    if statistics.wake_method:
+                        yield name, phase, f"awake, {kind}", _number(values[i, j])
         for name in ("stage_shift_index", "n_brief_awakenings", "brief_awakenings_per_hour"):
             for i, phase in enumerate(statistics.phases):
                 yield name, phase, "", _number(getattr(statistics, name)[i])

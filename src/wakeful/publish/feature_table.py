@@ -14,6 +14,7 @@ from wakeful.io.atomic import sync_file, sync_folder
 from wakeful.model.epochs import SleepFeatures
 from wakeful.model.errors import BadParameters
 from wakeful.publish.contents import Progress
+from wakeful.publish.target import check_target
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +48,7 @@ def write_feature_table(
         The ending is another, the file is there already, its folder is missing, or the parts
         have different features.
     """
-    _check_target(path, overwrite=overwrite)
+    check_target(path, SUFFIXES, overwrite=overwrite)
     first = parts[0]
     schema = _schema(first)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
@@ -70,23 +71,6 @@ def write_feature_table(
         raise
     sync_folder(path.parent)
     return path
-
-
-def _check_target(path: Path, *, overwrite: bool) -> None:
-    if path.suffix not in SUFFIXES:
-        raise BadParameters(
-            "ends neither in .csv nor in .parquet",
-            where=str(path),
-            remedy=f"call it {path.name}.csv or {path.name}.parquet",
-        )
-    if not path.parent.is_dir():
-        raise BadParameters("there is no such folder", where=str(path.parent), remedy="make it")
-    if path.exists() and not overwrite:
-        raise BadParameters(
-            "is there already",
-            where=str(path),
-            remedy="choose another name with --out, or replace it with --overwrite",
-        )
 
 
 def _schema(features: SleepFeatures) -> pa.Schema:

@@ -36,6 +36,7 @@ from wakeful.publish.nwb_streams import (
     time_pieces,
 )
 from wakeful.publish.samples import Samples
+from wakeful.publish.target import check_target
 
 UNKNOWN_SPECIES = "http://purl.obolibrary.org/obo/NCBITaxon_33208"
 """Metazoa: an animal. NWB asks for a species, and more than this is not known."""
@@ -77,7 +78,7 @@ def write_nwb(
         The session's start is unknown, and NWB can't do without.
     """
     options = options or NwbOptions()
-    _check_target(path, overwrite=options.overwrite)
+    check_target(path, (".nwb",), overwrite=options.overwrite)
     nwbfile = make_nwb(contents, options, progress)
     temporary = path.with_name(
         f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp{path.suffix}"
@@ -92,21 +93,6 @@ def write_nwb(
         raise
     sync_folder(path.parent)
     return path
-
-
-def _check_target(path: Path, *, overwrite: bool) -> None:
-    if path.suffix != ".nwb":
-        raise BadParameters(
-            "does not end in .nwb", where=str(path), remedy=f"call it {path.name}.nwb"
-        )
-    if not path.parent.is_dir():
-        raise BadParameters("there is no such folder", where=str(path.parent), remedy="make it")
-    if path.exists() and not overwrite:
-        raise BadParameters(
-            "is there already",
-            where=str(path),
-            remedy="choose another name with --out, or replace it with --overwrite",
-        )
 
 
 def make_nwb(

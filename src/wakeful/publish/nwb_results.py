@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 from pynwb import NWBFile, ProcessingModule, TimeSeries
 from pynwb.behavior import CompassDirection, Position, SpatialSeries
 from pynwb.ecephys import ElectricalSeries
-from pynwb.epoch import TimeIntervals
 from pynwb.event import EventsTable, TimestampVectorData
 from pynwb.misc import DecompositionSeries
 
-from wakeful.model.epochs import Hypnogram, Rows, State
+from wakeful.io.nwb_sleep import make_sleep_intervals
+from wakeful.model.epochs import Rows
 from wakeful.model.events import EventSeries, VideoTrack
 from wakeful.model.pose import Pose
 from wakeful.publish.contents import Compression, SessionContents
 from wakeful.publish.nwb_streams import Parts, compressed
-
-_BOUTS = (State.AWAKE, State.NREM, State.REM, State.UNCLASSIFIED)
 
 
 def add_results(
@@ -40,7 +38,8 @@ def add_results(
     writer.add_band_power()
     writer.add_muscle()
     if contents.hypnogram is not None and contents.hypnogram.n_rows:
-        _add_hypnogram(_module(nwbfile, "behavior"), contents.hypnogram)
+        for table in make_sleep_intervals(contents.hypnogram):
+            _module(nwbfile, "behavior").add(table)
     for name, rows in contents.tables.items():
         if rows.n_rows:
             _module(nwbfile, "ecephys").add(_table_of(name, rows))
@@ -252,43 +251,6 @@ class _Results:
                 **Parts([rows]).timing(self._compression),
             )
         )
-
-
-def _add_hypnogram(module: ProcessingModule, hypnogram: Hypnogram) -> None:
-    notes = "; ".join(hypnogram.notes)
-    bouts = [(state, bout) for state, bout in hypnogram.bouts() if state in _BOUTS]
-    if bouts:
-        module.add(
-            TimeIntervals(
-                name="sleep_states",
-                description="Bouts of awake, NREM, REM and unclassified, after smoothing; a gap "
-                f"ends a bout. Scorer: {hypnogram.scorer}. {notes}".strip(),
-                columns=[
-                    _column("start_time", "Start, s", [bout.start_s for _, bout in bouts]),
-                    _column("stop_time", "End, s", [bout.stop_s for _, bout in bouts]),
-                    _column("state", "Vigilance state", [state.label for state, _ in bouts]),
-                ],
-            )
-        )
-    labels = {int(state): state.label for state in State}
-    module.add(
-        TimeIntervals(
-            name="sleep_epochs",
-            description=f"Every scored epoch of {hypnogram.epoch_s:g} s, counted from the "
-            "session's start; 'no data' where one touches a gap",
-            columns=[
-                _column("start_time", "Start, s", hypnogram.start_s),
-                _column("stop_time", "End, s", hypnogram.start_s + hypnogram.epoch_s),
-                _column("state", "After smoothing", [labels[s] for s in hypnogram.state.tolist()]),
-                _column(
-                    "raw_state",
-                    "As decided epoch by epoch",
-                    [labels[s] for s in hypnogram.raw_state.tolist()],
-                ),
-                _column("confidence", "0 to 1; NaN without data", hypnogram.confidence),
-            ],
-        )
-    )
 
 
 def _column(name: str, description: str, data: Any) -> VectorData:

@@ -10,20 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from wakeful.model.errors import Unavailable
+from wakeful.model.epochs import SCORED
 from wakeful.sleep.agreement import LABELS, Agreement
-from wakeful.sleep.scorers import SCORED, Comparison, differences_of
+from wakeful.sleep.scorers import (
+    Comparison,
+    bout_differences_of,
+    differences_of,
+    pairs_of_scorers,
+)
 
 CONSENSUS = "consensus"
 
 
 def comparison_files(comparisons: Sequence[Comparison]) -> dict[str, bytes]:
-    """Name -> bytes of agreement.csv, confusion.csv, scorers.csv and bland_altman.csv."""
+    """Name -> bytes of CSV files: agreement, confusion, scorers, and Bland-Altman of both kinds."""
     return {
         "agreement.csv": _csv(_agreement_rows(comparisons)),
         "confusion.csv": _csv(_confusion_rows(comparisons)),
         "scorers.csv": _csv(_scorer_rows(comparisons)),
         "bland_altman.csv": _csv(_bland_altman_rows(comparisons)),
+        "bland_altman_bouts.csv": _csv(_bout_rows(comparisons)),
     }
 
 
@@ -44,6 +50,7 @@ def comparison_json(comparisons: Sequence[Comparison]) -> dict[str, Any]:
         "confusion": list(_confusion_rows(comparisons)),
         "scorers": list(_scorer_rows(comparisons)),
         "bland_altman": list(_bland_altman_rows(comparisons)),
+        "bland_altman_bouts": list(_bout_rows(comparisons)),
     }
 
 
@@ -110,12 +117,8 @@ def _scorer_rows(comparisons: Sequence[Comparison]) -> Iterable[dict[str, Any]]:
 
 
 def _bland_altman_rows(comparisons: Sequence[Comparison]) -> Iterable[dict[str, Any]]:
-    pairs = dict.fromkeys((p.first, p.second) for c in comparisons for p in c.pairs)
-    for first, second in pairs:
-        try:
-            found = differences_of(comparisons, first, second)
-        except Unavailable:
-            continue
+    for first, second in pairs_of_scorers(comparisons):
+        found = differences_of(comparisons, first, second)
         for unit, states in found.items():
             for state, limits in states.items():
                 yield {
@@ -129,6 +132,21 @@ def _bland_altman_rows(comparisons: Sequence[Comparison]) -> Iterable[dict[str, 
                     "lower_min": _value(limits.lower),
                     "upper_min": _value(limits.upper),
                 }
+
+
+def _bout_rows(comparisons: Sequence[Comparison]) -> Iterable[dict[str, Any]]:
+    for first, second in pairs_of_scorers(comparisons):
+        for state, limits in bout_differences_of(comparisons, first, second).items():
+            yield {
+                "first": first,
+                "second": second,
+                "state": state.label,
+                "n_animals": limits.n,
+                "bias_bouts": _value(limits.bias),
+                "sd_bouts": _value(limits.sd),
+                "lower_bouts": _value(limits.lower),
+                "upper_bouts": _value(limits.upper),
+            }
 
 
 def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:

@@ -11,27 +11,31 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from wakeful.model.epochs import Hypnogram, State
+from wakeful.model.epochs import SCORED, Doubt, Hypnogram, State
 from wakeful.model.subject import Session
 from wakeful.publish.report import ReportTable
 from wakeful.steps.day import STATES, DaySummary
 
 
 def hypnogram_csv(session: Session, hypnogram: Hypnogram) -> bytes:
-    """One line an epoch: start, local time (ISO 8601 with offset), states, confidence.
+    """One line an epoch: start, local time (ISO 8601 with offset), states, how sure they are.
 
-    The local time is empty where the session's start is unknown, the confidence where there is
-    none.
+    The local time is empty where the session's start is unknown; confidence and probabilities where
+    there are none; the doubt (why it is unclassified) where there is none.
     """
     zone = ZoneInfo(session.time_zone)
     labels = {int(state): state.label for state in State}
+    why = {int(doubt): doubt.label for doubt in Doubt}
 
     def lines() -> Iterable[Sequence[str]]:
-        for start_s, state, raw, confidence in zip(
+        for start_s, state, raw, provisional, doubt, confidence, probability in zip(
             hypnogram.start_s.tolist(),
             hypnogram.state.tolist(),
             hypnogram.raw_state.tolist(),
+            hypnogram.provisional.tolist(),
+            hypnogram.doubt.tolist(),
             hypnogram.confidence.tolist(),
+            hypnogram.probability.tolist(),
             strict=True,
         ):
             local = ""
@@ -44,9 +48,14 @@ def hypnogram_csv(session: Session, hypnogram: Hypnogram) -> bytes:
                 labels[state],
                 labels[raw],
                 _number(confidence, ".3f"),
+                *(_number(p, ".4f") for p in probability),
+                why[doubt],
+                labels[provisional],
             )
 
-    return _csv(("start_s", "local_time", "state", "raw_state", "confidence"), lines())
+    columns = ("start_s", "local_time", "state", "raw_state", "confidence")
+    chances = (f"probability_{state.label.lower()}" for state in SCORED)
+    return _csv((*columns, *chances, "doubt", "provisional_state"), lines())
 
 
 def day_summaries_csv(summaries: Sequence[DaySummary]) -> bytes:
@@ -106,6 +115,36 @@ def minutes_table(summaries: Sequence[DaySummary]) -> ReportTable:
         n_text_columns=2,
         note="After smoothing. Time without data is in no column.",
     )
+
+
+def describe_certainty(hypnogram: Hypnogram) -> tuple[str, ...]:
+    """Sentences on how sure a hypnogram is and what it was told by; of what its scorer said."""
+    said: list[str] = []
+    shares = {why: share for why, share in hypnogram.doubt_shares().items() if share > 0}
+    meaning = {
+        Doubt.AMBIGUOUS: "are too close to call (ambiguous)",
+        Doubt.ARTEFACT: "look like no state (artefact)",
+        Doubt.REFUSED: "were refused with the recording as a whole",
+    }
+    if shares:
+        parts = (f"{_share(share)} {meaning[why]}" for why, share in shares.items())
+        said.append(f"of the epochs with data, {', '.join(parts)}: unclassified")
+    gap = hypnogram.provisional_gap
+    if math.isfinite(gap):
+        said.append(
+            f"in {_share(gap)} of the epochs what could be said when they came in (provisional) "
+            "is not what the whole recording says of them (final)"
+        )
+    if hypnogram.signals:
+        said.append(
+            f"states were told by {', '.join(hypnogram.signals)}: that they differ in these is "
+            "how they were made, not a finding"
+        )
+    return tuple(said)
+
+
+def _share(share: float) -> str:
+    return "less than 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
 def bouts_table(hypnogram: Hypnogram) -> ReportTable:

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from wakeful.io.atomic import sync_file, sync_folder
 from wakeful.io.codec import to_plain
-from wakeful.model.epochs import Rows, State, Times
+from wakeful.model.epochs import SCORED, Doubt, Rows, State, Times
 from wakeful.model.errors import BadParameters
 from wakeful.model.subject import ChannelKind
 from wakeful.publish.contents import Progress, SessionContents
 from wakeful.publish.samples import Samples
+from wakeful.publish.target import check_target
 
 if TYPE_CHECKING:
     import zarr
@@ -57,18 +58,7 @@ def write_zarr(
     BadParameters
         Something is there already, the name does not end in .zarr, or its folder is missing.
     """
-    if path.suffix != ".zarr":
-        raise BadParameters(
-            "does not end in .zarr", where=str(path), remedy=f"call it {path.name}.zarr"
-        )
-    if not path.parent.is_dir():
-        raise BadParameters("there is no such folder", where=str(path.parent), remedy="make it")
-    if path.exists() and not overwrite:
-        raise BadParameters(
-            "is there already",
-            where=str(path),
-            remedy="choose another name with --out, or replace it with --overwrite",
-        )
+    check_target(path, (".zarr",), overwrite=overwrite)
     if path.exists() and not (path / "zarr.json").is_file():
         raise BadParameters(
             "is no zarr store, and is not replaced",
@@ -323,10 +313,24 @@ def _add_epochs(writer: _Writer, contents: SessionContents) -> None:
             "flag_values": [int(state) for state in State],
             "flag_meanings": " ".join(state.label.replace(" ", "_") for state in State),
         }
-        scorer = {"scorer": hypnogram.scorer, "notes": list(hypnogram.notes)}
+        scorer = {
+            "scorer": hypnogram.scorer,
+            "signals": list(hypnogram.signals),
+            "notes": list(hypnogram.notes),
+        }
         writer.add("state", hypnogram.state, dim, **flags, **scorer)
         writer.add("raw_state", hypnogram.raw_state, dim, **flags)
         writer.add("confidence", hypnogram.confidence, dim, units="1")
+        writer.add("provisional_state", hypnogram.provisional, dim, **flags)
+        writer.add("probability", hypnogram.probability, (*dim, "scored"), units="1")
+        writer.add("scored", [state.label for state in SCORED], ("scored",))
+        writer.add(
+            "doubt",
+            hypnogram.doubt,
+            dim,
+            flag_values=[int(why) for why in Doubt],
+            flag_meanings=" ".join(why.label or "none" for why in Doubt),
+        )
     for name, rows in contents.tables.items():
         _add_rows(writer, name, (rows,))
     for name, poses in contents.poses.items():

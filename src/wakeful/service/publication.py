@@ -16,9 +16,10 @@ from wakeful.config import Library
 from wakeful.io.atomic import storable_text
 from wakeful.io.store import Receipt, Store
 from wakeful.model.bouts import Bouts, BoutStatistics, StateHours
-from wakeful.model.epochs import BandPower, Hypnogram, State
+from wakeful.model.epochs import SCORED, BandPower, Hypnogram
 from wakeful.model.quality import ChannelQuality, Fault, join_faults
 from wakeful.model.recording import Stream
+from wakeful.model.sleep_events import SleepEvents
 from wakeful.model.subject import Session
 from wakeful.model.time import account_for
 from wakeful.pipeline.machine import code_version, library_versions
@@ -32,6 +33,7 @@ from wakeful.publish import (
     bouts_table,
     channel_quality_csv,
     day_summaries_csv,
+    describe_certainty,
     faults_table,
     hypnogram_csv,
     minutes_table,
@@ -41,6 +43,7 @@ from wakeful.publish import (
     state_power_csv,
 )
 from wakeful.publish.bout_tables import ABOUT, bout_files
+from wakeful.publish.event_tables import EVENT_STEPS, event_files
 from wakeful.service.targets import Prepared
 from wakeful.sheet.request import Request
 from wakeful.steps.day import DaySummary
@@ -48,13 +51,13 @@ from wakeful.steps.day import DaySummary
 REPORT_NAME = "report.html"
 SOURCE_NAME = "source.txt"
 """In each published folder: the recording it was made from."""
-SCORED = (State.AWAKE, State.NREM, State.REM)
 _PANELS = {"spectrogram", "band_power", "muscle", "hypnogram"}
 """Figures that the day at a glance shows too."""
 _FIGURE_ORDER = (
     "day",
     "hypnogram",
     "sleep_bouts",
+    "wake_kinds",
     "channel_quality",
     "spectrogram",
     "band_power",
@@ -116,16 +119,24 @@ def publish_row(
     scoring: list[str] = []
     unscored: list[str] = []
     for hypnogram in results.read_all("sleep", "hypnogram", Hypnogram):
-        scoring += hypnogram.notes
+        scoring += (*hypnogram.notes, *describe_certainty(hypnogram))
         if not np.isin(hypnogram.state, SCORED).any():
             reason = "; ".join(hypnogram.notes).removeprefix("not scored: ")
             unscored.append(f"sleep was not scored: {reason or 'there are no data'}")
         tables.append(bouts_table(hypnogram))
         files["hypnogram.csv"] = hypnogram_csv(session, hypnogram)
-        beside.insert(0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed"))
+        beside.insert(
+            0, ("hypnogram.csv", "the state of every epoch, as scored and smoothed, and how sure")
+        )
     for name, data in _bout_files(results).items():
         files[name] = data
         beside.append((name, ABOUT[name]))
+    for step in EVENT_STEPS:
+        for events in results.read_all(step, step, SleepEvents):
+            files |= event_files(step, events)
+            kind = step.replace("_", " ")
+            beside.append((f"{step}.csv", f"{kind}: when, where, how large"))
+            beside.append((f"{step}_rates.csv", f"{kind}: how many a minute, of how many minutes"))
     faults, header_notes = _faults(results)
     if results.tasks("channel_quality"):
         files["channel_quality.csv"] = channel_quality_csv(session, faults)

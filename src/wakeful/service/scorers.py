@@ -1,4 +1,4 @@
-"""Training a lab's own scorer from a table, and scoring tables with it."""
+"""Training a lab's own scorer on labelled features, and scoring tables with it."""
 
 from __future__ import annotations
 
@@ -11,173 +11,141 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wakeful.io.atomic import write_bytes
 from wakeful.io.feature_tables import Columns, TableFile, read_feature_table
 from wakeful.io.scorer_files import Card, ScorerModel, TrainingFile, read_scorer, write_scorer
 from wakeful.model.errors import BadParameters, BadTable, Unavailable
 from wakeful.pipeline.machine import code_version, library_versions
-from wakeful.sleep.evaluation import Evaluation, Score, compute_score
-from wakeful.sleep.feature_table import Labels
+from wakeful.sleep.across_animals import prepare_animals
+from wakeful.sleep.anchors import Anchors
+from wakeful.sleep.evaluation import CoveragePoint, Evaluation, Score, compute_score
+from wakeful.sleep.feature_table import FeatureTable, Labels
 from wakeful.sleep.label_words import read_labels
-from wakeful.sleep.trained import NO_DATA, UNCLASSIFIED, ScoredEpochs
+from wakeful.sleep.trained import NO_DATA, ScoredEpochs
 from wakeful.sleep.training import Training, TrainParams, train_scorer
 
-CURVE_MINUTES = (10, 30, 60, 120)
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LabelledTable:
+    """What is trained on, wherever it comes from."""
 
-@dataclass(frozen=True, kw_only=True)
-class TrainRequest:
-    """What is trained on, and how."""
-
-    path: Path
-    columns: Columns
-    mapping: dict[str, str] | None
-    epoch_s: float | None
-    params: TrainParams
-    licence: str = "unstated"
-    title: str = ""
+    table: FeatureTable
+    labels: Labels
+    label_map: dict[str, str]
+    """What was typed -> the state it became."""
+    files: tuple[TrainingFile, ...]
+    n_holes: int
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainReport:
-    """What came of it."""
+    """What came of training."""
 
-    file: TableFile
-    labels: Labels
-    label_map: dict[str, str]
+    source: LabelledTable
+    params: TrainParams
     training: Training
     notes: tuple[str, ...]
 
 
-def train_on_table(
-    request: TrainRequest, told: Callable[[float], None] | None = None
-) -> TrainReport:
-    """Read a table and train a scorer on it.
+def read_labelled_table(
+    path: Path,
+    columns: Columns,
+    *,
+    mapping: dict[str, str] | None = None,
+    epoch_s: float | None = None,
+) -> LabelledTable:
+    """A table of features with a column of labels.
 
     Raises
     ------
-    BadTable, BadParameters, Unavailable
+    BadTable, BadParameters
         The table or its labels can't be used; says which, and what to do.
     """
-    if not request.columns.labels:
+    if not columns.labels:
         raise BadParameters(
             "no column of labels is named", where="--labels", remedy="name it: --labels Stage"
         )
-    file = read_feature_table(request.path, request.columns, epoch_s=request.epoch_s)
+    file = read_feature_table(path, columns, epoch_s=epoch_s)
     assert file.labels is not None
-    labels, used, label_notes = read_labels(file.labels, request.mapping)
-    training = train_scorer(file.table, labels, request.params, told)
-    notes = (*file.notes, *label_notes, *training.notes)
-    return TrainReport(file=file, labels=labels, label_map=used, training=training, notes=notes)
+    labels, used, label_notes = read_labels(file.labels, mapping)
+    return LabelledTable(
+        table=file.table,
+        labels=labels,
+        label_map=used,
+        files=(
+            TrainingFile(
+                name=path.name,
+                sha256=file.sha256,
+                n_epochs=file.table.n_epochs,
+                n_holes=file.n_holes,
+            ),
+        ),
+        n_holes=file.n_holes,
+        notes=(*file.notes, *label_notes),
+    )
+
+
+def train(
+    source: LabelledTable, params: TrainParams, told: Callable[[float], None] | None = None
+) -> TrainReport:
+    """Train a scorer.
+
+    Raises
+    ------
+    BadParameters, Unavailable
+        The labels do not suffice; says of what, and what to do.
+    """
+    training = train_scorer(source.table, source.labels, params, told)
+    return TrainReport(
+        source=source, params=params, training=training, notes=(*source.notes, *training.notes)
+    )
 
 
 def write_model(
-    folder: Path, report: TrainReport, request: TrainRequest, *, overwrite: bool = False
+    folder: Path,
+    report: TrainReport,
+    *,
+    title: str = "",
+    licence: str = "unstated",
+    overwrite: bool = False,
 ) -> str:
     """Write a trained model with its card; returns its content hash."""
-    scorer, table = report.training.scorer, report.file.table
-    known = report.labels.known
+    scorer, table, labels = report.training.scorer, report.source.table, report.source.labels
     card = Card(
-        title=request.title or folder.name,
+        title=title or folder.name,
         kind=scorer.kind.value,
         states=scorer.states,
         features=scorer.features,
         epoch_s=scorer.epoch_s,
-        label_map=report.label_map,
-        files=(
-            TrainingFile(
-                name=report.file.path.name,
-                sha256=report.file.sha256,
-                n_epochs=table.n_epochs,
-                n_holes=report.file.n_holes,
-            ),
-        ),
-        subjects=tuple(str(s) for s in np.unique(table.subject[known]) if s),
-        epochs_per_state=report.labels.count(),
+        label_map=report.source.label_map,
+        files=report.source.files,
+        subjects=tuple(str(s) for s in np.unique(table.subject[labels.known]) if s),
+        epochs_per_state=labels.count(),
         evaluation=evaluation_tree(report.training.evaluation),
         notes=report.notes,
-        licence=request.licence,
+        licence=licence,
         versions={"wakeful": code_version(), **library_versions(), "xgboost": _xgboost_version()},
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return write_scorer(folder, scorer, card, overwrite=overwrite)
 
 
+def write_coverage(model: Path, points: Sequence[CoveragePoint], content_hash: str) -> Path:
+    """The figure of coverage and kappa, MODEL_coverage.png beside the model's folder."""
+    from wakeful.figures import draw_coverage, render
+
+    picture = model.with_name(f"{model.name}_coverage.png")
+    title = f"{model.name}: held-out epochs, the surest first"
+    write_bytes(picture, render(draw_coverage(points, title), "png", content_hash))
+    return picture
+
+
 def _xgboost_version() -> str:
     import xgboost
 
     return str(xgboost.__version__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CurvePoint:
-    """A scorer from few labels, held against the labels it did not see."""
-
-    minutes: int
-    n_repeats: int
-    kappa: tuple[float, ...]
-    """Of each repeat."""
-    reason: str
-    """Why there is no figure; "" where there is."""
-
-
-def compute_curve(
-    report: TrainReport, request: TrainRequest, minutes: Sequence[int] = CURVE_MINUTES
-) -> tuple[CurvePoint, ...]:
-    """How kappa grows with the minutes that a person labels.
-
-    Labels are taken in one stretch, as a person would score them, from three places of the
-    recording; the rest, but for a margin of ten minutes, is scored and compared.
-    """
-    table, labels = report.file.table, report.labels
-    known = np.flatnonzero(labels.known)
-    points = []
-    for wanted in minutes:
-        n_epochs = round(wanted * 60 / table.epoch_s)
-        kappas: list[float] = []
-        reason = ""
-        if 2 * n_epochs > len(known):
-            reason = "fewer than twice as many labels: nothing would be left to compare with"
-        else:
-            for share in (0.1, 0.45, 0.8):
-                first = int(share * (len(known) - n_epochs))
-                chosen = known[first : first + n_epochs]
-                try:
-                    kappas.append(_learn_from(report, request.params, chosen))
-                except (BadParameters, Unavailable) as error:
-                    reason = error.what
-        points.append(
-            CurvePoint(minutes=wanted, n_repeats=len(kappas), kappa=tuple(kappas), reason=reason)
-        )
-    return tuple(points)
-
-
-def _learn_from(report: TrainReport, params: TrainParams, chosen: NDArray[np.intp]) -> float:
-    table, labels = report.file.table, report.labels
-    few = np.full(len(labels.state), -1, np.int64)
-    few[chosen] = labels.state[chosen]
-    counts = np.bincount(few[few >= 0], minlength=len(labels.states))
-    if (counts < 5).any():
-        # A state that the stretch hardly holds is not learned, and costs kappa, as it would.
-        few[np.isin(few, np.flatnonzero(counts < 5))] = -1
-    present = np.flatnonzero(np.bincount(few[few >= 0], minlength=len(labels.states)))
-    number = np.full(len(labels.states) + 1, -1)
-    number[present] = np.arange(len(present))
-    small = Labels(states=tuple(labels.states[i] for i in present), state=number[few])
-    stop = chosen[-1] + 1
-    window = slice(int(chosen[0]), int(stop))
-    part = table.take(window)
-    trained = train_scorer(part, Labels(states=small.states, state=small.state[window]), params)
-    scored = trained.scorer.score(table, anyway=True)
-    back = np.r_[present, UNCLASSIFIED, UNCLASSIFIED]
-    margin = round(600 / table.epoch_s)
-    truth = labels.state.copy()
-    truth[max(0, int(chosen[0]) - margin) : int(stop) + margin] = -1
-    posterior = np.zeros((table.n_epochs, len(labels.states)))
-    posterior[:, present] = np.nan_to_num(scored.posterior)
-    return compute_score(truth, back[scored.state], posterior, table.breaks, labels.states).kappa
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -200,6 +168,36 @@ class ScoreOptions:
     min_confidence: float | None = None
     allow_missing: bool = False
     anyway: bool = False
+    levels: Path | None = None
+    """A table of the same animals to take their levels from, for scorers across animals."""
+
+
+def _read_levels(model: ScorerModel, columns: Columns, options: ScoreOptions) -> dict[str, Anchors]:
+    """Levels of animals from another table of theirs."""
+    if options.levels is None:
+        return {}
+    where = str(options.levels)
+    if model.scorer.animal_logarithms is None:
+        raise BadParameters(
+            "this model takes features as they are: levels are of no use to it",
+            where=where,
+            remedy="leave out --levels, or train a model --across-animals",
+        )
+    file = read_feature_table(
+        options.levels,
+        Columns(subject=columns.subject, time=columns.time),
+        epoch_s=options.epoch_s,
+        default_epoch_s=model.scorer.epoch_s,
+    )
+    _, animals = prepare_animals(file.table, model.scorer.animal_logarithms)
+    for name, prepared in animals.items():
+        if prepared.anchors is None:
+            raise Unavailable(
+                prepared.refusal,
+                where=f"{where}, subject {name}" if name else where,
+                remedy="give a table with an hour or more of both awake and NREM",
+            )
+    return {name: prepared.anchors for name, prepared in animals.items() if prepared.anchors}
 
 
 def score_table(
@@ -226,25 +224,30 @@ def score_table(
         columns,
         epoch_s=options.epoch_s,
         default_epoch_s=model.scorer.epoch_s,
-        wanted=model.scorer.features,
+        # Pooled features have names that no table has.
+        wanted=() if model.scorer.animal_logarithms is not None else model.scorer.features,
     )
+    levels = _read_levels(model, columns, options)
     table = file.table
     parts: list[ScoredEpochs] = []
     notes = list(file.notes)
     edges = np.flatnonzero(np.r_[True, table.subject[1:] != table.subject[:-1], True])
     for first, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        name = str(table.subject[first])
         part = model.scorer.score(
             table.take(slice(first, stop)),
             min_confidence=options.min_confidence,
             allow_missing=options.allow_missing,
             anyway=options.anyway,
+            anchors=levels.get(name),
         )
-        name = str(table.subject[first])
         if part.refusal:
             raise Unavailable(
                 part.refusal,
                 where=f"{path}, subject {name}" if name else str(path),
-                remedy="correct the features, or train on animals like this one; --anyway scores "
+                remedy="name a table of the same animal that holds awake and NREM (--levels)"
+                if model.scorer.animal_logarithms is not None and name not in levels
+                else "correct the features, or train on animals like this one; --anyway scores "
                 "it all the same",
             )
         notes += [f"{name}: {note}" if name else note for note in part.notes]
@@ -354,6 +357,16 @@ def evaluation_tree(evaluation: Evaluation) -> dict[str, Any]:
         "kappa_least": _plain(low),
         "kappa_greatest": _plain(high),
         "parts": [score_tree(part) for part in evaluation.parts],
+        "coverage": [
+            {
+                "coverage": _plain(point.coverage),
+                "threshold": _plain(point.threshold),
+                "kappa": _plain(point.kappa),
+                "accuracy": _plain(point.accuracy),
+                "per_state": {name: _plain(share) for name, share in point.per_state.items()},
+            }
+            for point in evaluation.coverage
+        ],
     }
 
 

@@ -15,6 +15,7 @@ from wakeful.simulate.camera import (
     SimulatedCamera,
     simulate_camera,
 )
+from wakeful.simulate.events import EventType, PlantedEvent
 from wakeful.simulate.faults import FaultType, PlantedFault
 from wakeful.simulate.hypnogram import SimulatedHypnogram, simulate_hypnogram
 from wakeful.simulate.lfp import Signal
@@ -29,6 +30,7 @@ from wakeful.simulate.plan import (
     SubjectPlan,
     Substate,
 )
+from wakeful.simulate.scatter import Scatter, scatter_events
 from wakeful.simulate.subject import SimulatedSubject, make_channels, simulate_subject
 from wakeful.simulate.truth import DEFAULT_BANDS, Truth
 
@@ -38,13 +40,16 @@ __all__ = [
     "THREE_REGIONS",
     "CameraPlan",
     "ClockStep",
+    "EventType",
     "FaultType",
     "Pace",
+    "PlantedEvent",
     "PlantedFault",
     "PulseSource",
     "RecordingPlan",
     "RegionPlan",
     "RegionProfile",
+    "Scatter",
     "Signal",
     "SimulatedCamera",
     "SimulatedHypnogram",
@@ -53,6 +58,7 @@ __all__ = [
     "Substate",
     "Truth",
     "make_channels",
+    "scatter_events",
     "simulate_camera",
     "simulate_hypnogram",
     "simulate_subject",

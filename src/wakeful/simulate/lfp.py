@@ -19,6 +19,7 @@ from scipy.fft import irfft
 
 from wakeful.model.errors import BadParameters
 from wakeful.simulate.course import KNOTS_PER_S, Artefact, Spindle, plan_course
+from wakeful.simulate.events import EventTape
 from wakeful.simulate.faults import add_faults
 from wakeful.simulate.physiology import (
     BLOCK_S,
@@ -91,6 +92,7 @@ class Signal:
         self._between_knots = np.arange(rate_hz // KNOTS_PER_S) * (KNOTS_PER_S / rate_hz)
         self._spindle_start_s = [s.start_s for s in self._course.spindles]
         self._artefact_start_s = [a.start_s for a in self._course.artefacts]
+        self._planted = EventTape(plan.events, [region.name for region in subject.regions])
         self._blocks: dict[int, tuple[Floats, Floats]] = {}
         self._hop: tuple[int, Floats] | None = None
 
@@ -154,6 +156,14 @@ class Signal:
             own += np.float32(np.sqrt(_SHARED_EMG)) * muscle[0]
             out[n_lfp:] += traits.gain[n_lfp:, None].astype(np.float32) * own
         self._add_events(hop, out)
+        if self.plan.events:
+            self._planted.add(
+                out[:n_lfp],
+                hop * HOP_S + self._time_s,
+                region=traits.region,
+                gain=traits.gain[:n_lfp],
+                rate_hz=self.rate_hz,
+            )
         if self.plan.faults:
             subject = self.plan.subject
             add_faults(

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from wakeful.model.epochs import State
 from wakeful.model.errors import BadParameters
 from wakeful.model.time import Interval
+from wakeful.simulate.events import PlantedEvent, check_events
 from wakeful.simulate.faults import PlantedFault, check_faults
 
 SIMULATOR_VERSION = 1
@@ -190,6 +191,9 @@ class RecordingPlan:
     first_timestamp_us: int = 1_204_000_000
     faults: tuple[PlantedFault, ...] = ()
     """Spoilt channels. The rest of the truth stays what it would be without them."""
+    events: tuple[PlantedEvent, ...] = ()
+    """On top of the signal, whose samples are otherwise the same to the bit; what the truth says of
+    states and powers stays what it would be without them."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -213,6 +217,8 @@ class RecordingPlan:
         except (KeyError, ValueError):
             problems.append(f"time_zone {self.time_zone!r} is not an IANA time zone")
         problems += check_faults(self.faults, self.subject.channel_names)
+        names = [region.name for region in self.subject.regions]
+        problems += check_events(self.events, names, self.duration_s / self.stretch)
         last_s = 0.0
         for gap in self.gaps:
             if not (last_s < gap.start_s < gap.stop_s < self.duration_s):

@@ -57,6 +57,17 @@ def describe_truth(truth: Truth) -> dict[str, Any]:
             }
             for interval, amplitude_uv in truth.artefacts
         ],
+        "events": [
+            {
+                "kind": str(event.kind),
+                "start_s": round(interval.start_s, 4),
+                "stop_s": round(interval.stop_s, 4),
+                "regions": list(event.regions or [r.name for r in plan.subject.regions]),
+                "amplitude_uv": round(event.amplitude_uv, 1),
+                "frequency_hz": round(event.frequency_hz, 3),
+            }
+            for interval, event in truth.events
+        ],
         "theta_hz": {"REM": traits.theta_rem_hz, "running": traits.theta_run_hz},
         "channels": [
             {

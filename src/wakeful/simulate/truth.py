@@ -16,6 +16,7 @@ from wakeful.model.epochs import Hypnogram, State
 from wakeful.model.subject import Channel
 from wakeful.model.time import Interval
 from wakeful.simulate.course import Course
+from wakeful.simulate.events import PlantedEvent
 from wakeful.simulate.hypnogram import mean_over_epochs
 from wakeful.simulate.lfp import mean_spread
 from wakeful.simulate.physiology import FREQUENCY_HZ, MUSCLE_FREQUENCY_HZ
@@ -128,14 +129,23 @@ class Truth:
             if (s.start_s + s.duration_s) * scale < self.plan.duration_s
         )
 
+    @property
+    def events(self) -> tuple[tuple[Interval, PlantedEvent], ...]:
+        """Planted events in order of time, each with when it lies in the session's time."""
+        scale = self.plan.stretch
+        return tuple(
+            (Interval(event.start_s * scale, event.stop_s * scale), event)
+            for event in sorted(self.plan.events, key=lambda event: event.start_s)
+        )
+
     def band_power_uv2(self, bands: tuple[Band, ...]) -> NDArray[np.float64]:
         """Expected power of each epoch, channel and band: what a perfect estimate would average to.
 
         The sum of the components' powers at that moment times the square of the channel's gain,
         each times the part of its spectrum that lies in the band (the spread by the synthesis
         window included); spindles; muscle; mains hum; sensor noise. Movement artefacts are left
-        out (`has_artefact`). The clock's drift moves frequencies by less than 0.1 % and is left
-        out.
+        out (`has_artefact`), and so are planted events. The clock's drift moves frequencies by less
+        than 0.1 % and is left out.
 
         Returns
         -------

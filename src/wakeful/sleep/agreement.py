@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.epochs import State
+from wakeful.model.epochs import SCORED, State
 from wakeful.model.errors import BadParameters, Unavailable
+
+Rate = NDArray[np.float64]
 
 LABELS = (State.AWAKE, State.UNCLASSIFIED, State.NREM, State.REM)
 """Rows and columns of a confusion matrix, in this order."""
@@ -80,31 +82,71 @@ def compute_agreement(reference: NDArray[np.integer], scored: NDArray[np.integer
     n_labels = len(LABELS)
     pairs = n_labels * reference[both].astype(np.int64) + scored[both]
     confusion = np.bincount(pairs, minlength=n_labels**2).reshape(n_labels, n_labels)
+    rates = compute_rates(confusion, abstained=int(State.UNCLASSIFIED))
     n_epochs = int(confusion.sum())
-    diagonal = np.diag(confusion).copy()
-    diagonal[State.UNCLASSIFIED] = 0
-    in_reference, in_scored = confusion.sum(axis=1), confusion.sum(axis=0)
-    observed = diagonal.sum() / n_epochs
-    by_chance = in_reference * in_scored / n_epochs**2
-    by_chance[State.UNCLASSIFIED] = 0.0
-    expected = by_chance.sum()
-    # One and the same state throughout on both sides: agreement says nothing beyond chance.
-    kappa = float((observed - expected) / (1 - expected)) if expected < 1 else float("nan")
     return Agreement(
         confusion=confusion,
-        kappa=kappa,
-        accuracy=float(observed),
-        f1=_share(2 * diagonal, in_reference + in_scored),
-        precision=_share(diagonal, in_scored),
-        recall=_share(diagonal, in_reference),
-        coverage=float(1 - in_scored[State.UNCLASSIFIED] / n_epochs),
+        kappa=rates.kappa,
+        accuracy=rates.accuracy,
+        f1=_by_state(rates.f1),
+        precision=_by_state(rates.precision),
+        recall=_by_state(rates.recall),
+        coverage=float(1 - confusion.sum(axis=0)[State.UNCLASSIFIED] / n_epochs),
         n_epochs=n_epochs,
     )
 
 
-def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> dict[State, float]:
-    """Of awake, NREM and REM; NaN where there is nothing to take a share of."""
-    return {
-        state: float(part[state] / whole[state]) if whole[state] else float("nan")
-        for state in (State.AWAKE, State.NREM, State.REM)
-    }
+def _by_state(rates: Rate) -> dict[State, float]:
+    return {state: float(rates[state]) for state in SCORED}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rates:
+    """What a confusion matrix says."""
+
+    kappa: float
+    """Cohen's kappa; NaN where both sides have one and the same label throughout."""
+    accuracy: float
+    f1: Rate
+    """(n_labels,); NaN where neither side has the label."""
+    precision: Rate
+    """(n_labels,); NaN where the scorer does not have the label."""
+    recall: Rate
+    """(n_labels,); NaN where the reference does not have the label."""
+
+
+def compute_rates(confusion: NDArray[np.int64], *, abstained: int) -> Rates:
+    """Kappa (Cohen 1960, Educ Psychol Meas 20:37), accuracy, and F1 of each label.
+
+    Parameters
+    ----------
+    confusion : (n_labels, n_labels) epochs; rows are the reference's labels, columns the scorer's
+    abstained : the label that agrees with nothing, not even with itself
+    """
+    n_epochs = int(confusion.sum())
+    in_reference, in_scored = confusion.sum(axis=1), confusion.sum(axis=0)
+    right = np.diag(confusion).copy()
+    right[abstained] = 0
+    kappa = accuracy = float("nan")
+    if n_epochs:
+        observed = right.sum() / n_epochs
+        by_chance = in_reference * in_scored / n_epochs**2
+        by_chance[abstained] = 0.0
+        expected = by_chance.sum()
+        accuracy = float(observed)
+        # One and the same state throughout on both sides: agreement says nothing beyond chance.
+        kappa = float((observed - expected) / (1 - expected)) if expected < 1 else float("nan")
+    return Rates(
+        kappa=kappa,
+        accuracy=accuracy,
+        f1=_share(2 * right, in_reference + in_scored),
+        precision=_share(right, in_scored),
+        recall=_share(right, in_reference),
+    )
+
+
+def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Rate:
+    """NaN where there is nothing to take a share of."""
+    share = np.full(len(part), np.nan)
+    np.divide(part, whole, out=share, where=whole > 0)
+    return share

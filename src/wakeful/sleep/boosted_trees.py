@@ -28,12 +28,14 @@ class TreeParams:
     colsample: float = 0.5
     """Share of the columns that each tree sees."""
     l2: float = 1.0
+    max_epochs: int = 40_000
+    """Of more labelled epochs every second, third, ... is seen: neighbours resemble each other."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         problems = []
-        if self.n_rounds < 1 or self.max_depth < 1:
-            problems.append("n_rounds and max_depth must be at least 1")
+        if self.n_rounds < 1 or self.max_depth < 1 or self.max_epochs < 1:
+            problems.append("n_rounds, max_depth and max_epochs must be at least 1")
         problems += [
             f"{name} must be above 0 and at most 1"
             for name in ("learning_rate", "subsample", "colsample")

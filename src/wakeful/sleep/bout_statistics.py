@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from wakeful.model.bouts import STATES, Bouts, BoutStatistics, StateHours
 from wakeful.model.epochs import Hypnogram, State
 from wakeful.model.ictal import IctalKind
+from wakeful.model.movement import WAKE_KINDS, WakeKind
 from wakeful.sleep.bouts import count_transitions, find_bouts, median_survival
 
 SLEEP = (State.NREM, State.REM)
 WHOLE = "whole"
 _HOUR_S = 3600.0
+_FIRST_CODE = max(State) + 1
+"""Numbers from here on are no states."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,15 @@ class Rules:
     """The longest that is brief."""
     onset_s: float
     """A bout shorter than this is no onset of sleep."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Waking:
+    """What kinds of waking there are, epoch by epoch of the hypnogram."""
+
+    kind: NDArray[np.int8]
+    """(n_epochs,) values of `WakeKind`."""
+    method: str
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,12 +61,14 @@ def compute_bout_statistics(
     covered: Covered,
     light: NDArray[np.bool_] | None,
     rules: Rules,
+    waking: Waking | None = None,
 ) -> tuple[Bouts, BoutStatistics]:
     """Bouts of a hypnogram and their statistics; ictal and quarantined epochs are in neither.
 
     Parameters
     ----------
     light : (n_epochs,) whether the lights are on; None where that is unknown
+    waking : None where waking was not divided
     """
     left_out = covered.left_out
     bouts = find_bouts(hypnogram, left_out)
@@ -67,7 +81,8 @@ def compute_bout_statistics(
     minutes = np.array([(member & inside).sum(axis=1) for inside in phases.values()], np.float64)
     minutes *= hypnogram.epoch_s / 60
     total = minutes.sum(axis=1, keepdims=True)
-    counted = _count_bouts(bouts, {name: inside[epoch] for name, inside in phases.items()})
+    counted = _count_bouts(bouts, {name: inside[epoch] for name, inside in phases.items()}, STATES)
+    wake = _count_waking(hypnogram, left_out, phases, waking)
     transitions = count_transitions(hypnogram, left_out)
     changes = transitions * ~np.eye(len(STATES), dtype=np.bool_)
     sleep_h = minutes[:, [STATES.index(s) for s in SLEEP]].sum(axis=1) / 60
@@ -101,6 +116,12 @@ def compute_bout_statistics(
         ictal_min=marked[0],
         post_ictal_min=marked[1],
         epoch_s=hypnogram.epoch_s,
+        wake_kinds=tuple(kind.label for kind in WAKE_KINDS),
+        wake_minutes=wake.minutes,
+        wake_n_bouts=wake.counted.n_bouts,
+        wake_mean_bout_s=wake.counted.mean_s,
+        wake_median_bout_s=wake.counted.median_s,
+        wake_method="" if waking is None else waking.method,
         notes=_notes(bouts, marked),
     )
     return bouts, statistics
@@ -111,6 +132,7 @@ def compute_state_hours(
     covered: Covered,
     edges_s: NDArray[np.float64],
     zeitgeber_h: NDArray[np.float64],
+    waking: Waking | None = None,
 ) -> StateHours:
     """Minutes and shares of each state between edges an hour apart.
 
@@ -118,6 +140,7 @@ def compute_state_hours(
     ----------
     edges_s : (n_hours + 1,) seconds from the session's start
     zeitgeber_h : (n_hours,)
+    waking : None where waking was not divided
     """
     n_hours = len(edges_s) - 1
     at = np.searchsorted(edges_s, hypnogram.start_s + 1e-6, side="right") - 1
@@ -128,12 +151,19 @@ def compute_state_hours(
     minutes = np.stack(counts, axis=1).astype(np.float64) * per_epoch_min
     ictal = inside & (covered.ictal != IctalKind.NONE)
     left_out = np.bincount(at[ictal], minlength=n_hours).astype(np.float64) * per_epoch_min
+    wake_minutes = np.full((n_hours, len(WAKE_KINDS)), np.nan)
+    if waking is not None:
+        of_kind = [
+            np.bincount(at[used & (waking.kind == k)], minlength=n_hours) for k in WAKE_KINDS
+        ]
+        wake_minutes = np.stack(of_kind, axis=1).astype(np.float64) * per_epoch_min
     return StateHours(
         start_s=edges_s[:-1],
         minutes=minutes,
         share=_ratio(minutes, minutes.sum(axis=1, keepdims=True)),
         zeitgeber_h=zeitgeber_h,
         left_out_min=left_out,
+        wake_minutes=wake_minutes,
         states=tuple(state.label for state in STATES),
     )
 
@@ -146,14 +176,63 @@ class _Counted:
     median_s: NDArray[np.float64]
 
 
-def _count_bouts(bouts: Bouts, phases: Mapping[str, NDArray[np.bool_]]) -> _Counted:
-    shape = (len(phases), len(STATES))
+@dataclass(frozen=True, eq=False)
+class _WakeCounted:
+    minutes: NDArray[np.float64]
+    counted: _Counted
+
+
+def _count_waking(
+    hypnogram: Hypnogram,
+    left_out: NDArray[np.bool_],
+    phases: Mapping[str, NDArray[np.bool_]],
+    waking: Waking | None,
+) -> _WakeCounted:
+    """Minutes and bouts of the kinds of waking."""
+    shape = (len(phases), len(WAKE_KINDS))
+    if waking is None:
+        nan = np.full(shape, np.nan)
+        none = np.zeros(shape, np.int64)
+        return _WakeCounted(nan, _Counted(none, none.copy(), nan.copy(), nan.copy()))
+    # Kinds as states of their own behind the others, so that a run ends where the kind changes.
+    # An epoch that is not told may be of either kind: it bounds a run as unclassified ones do.
+    codes = np.full(len(WakeKind), int(State.UNCLASSIFIED), np.int8)
+    codes[[WakeKind.QUIET, WakeKind.ACTIVE]] = _FIRST_CODE + np.arange(2)
+    awake = hypnogram.state == State.AWAKE
+    state = np.where(awake, codes[waking.kind], hypnogram.state).astype(np.int8)
+    bouts = find_bouts(replace(hypnogram, state=state), left_out)
+    epoch = np.searchsorted(hypnogram.start_s, bouts.start_s)
+    untold = bouts.state == State.UNCLASSIFIED
+    untold &= hypnogram.state[epoch] == State.AWAKE
+    bouts = replace(bouts, state=np.where(untold, _FIRST_CODE + 2, bouts.state).astype(np.int8))
+    used = awake & ~left_out
+    minutes = np.array(
+        [
+            [np.sum(used & inside & (waking.kind == k)) for k in WAKE_KINDS]
+            for inside in phases.values()
+        ],
+        np.float64,
+    )
+    return _WakeCounted(
+        minutes * hypnogram.epoch_s / 60,
+        _count_bouts(
+            bouts,
+            {name: inside[epoch] for name, inside in phases.items()},
+            tuple(_FIRST_CODE + i for i in range(len(WAKE_KINDS))),
+        ),
+    )
+
+
+def _count_bouts(
+    bouts: Bouts, phases: Mapping[str, NDArray[np.bool_]], states: Sequence[int]
+) -> _Counted:
+    shape = (len(phases), len(states))
     n_bouts, n_complete = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     mean_s, median_s = np.full(shape, np.nan), np.full(shape, np.nan)
     complete = bouts.start_known & bouts.stop_known
     duration_s = bouts.duration_s
     for i, inside in enumerate(phases.values()):
-        for j, state in enumerate(STATES):
+        for j, state in enumerate(states):
             chosen = inside & (bouts.state == state)
             n_bouts[i, j], n_complete[i, j] = chosen.sum(), (chosen & complete).sum()
             if chosen.any():

@@ -17,6 +17,7 @@ def compute_drift(
     start_s: Values,
     *,
     window_s: float,
+    centred: bool = True,
 ) -> Values:
     """Running median of what the states do not explain.
 
@@ -29,10 +30,11 @@ def compute_drift(
     expected : (n_epochs, n_features) mean of the features given the states' probabilities
     start_s : (n_epochs,) in order
     window_s : the median is taken over this long, at steps of a twelfth of it
+    centred : its median over the session is taken out: the expectation is the session's own
 
     Returns
     -------
-    (n_epochs, n_features), of median 0 over the session; 0 where a feature is missing throughout
+    (n_epochs, n_features); 0 where a feature is missing throughout
     """
     residual = observed - expected
     grid_s = np.arange(start_s[0], start_s[-1] + window_s / 12, window_s / 12)
@@ -49,5 +51,6 @@ def compute_drift(
         known = np.isfinite(level)
         if known.any():
             drift[:, feature] = np.interp(start_s, grid_s[known], level[known])
-            drift[:, feature] -= np.median(drift[:, feature])
+            if centred:
+                drift[:, feature] -= np.median(drift[:, feature])
     return drift

@@ -19,6 +19,7 @@ from wakeful.signal.bands import USABLE
 from wakeful.signal.epoch_shape import SHAPE, shape_and_taper
 from wakeful.signal.epoch_spectrum import POWER_BANDS, SPECTRUM, TOTAL_HZ, compute_spectrum
 from wakeful.signal.header_faults import TRUSTED_FROM_CORNERS, trusted_from_hz
+from wakeful.signal.medians import median_of
 from wakeful.signal.region_pairs import PAIRS, compute_pairs, pairs_of
 from wakeful.signal.spectra import EpochBatch, design_multitaper, epoch_starts, read_epochs
 from wakeful.signal.streaming import available_processors
@@ -312,7 +313,7 @@ def _median_psd(
                 out[e, r] = power[0]
                 continue
             for i in range(n_bins):
-                out[e, r, i] = _median(power[: stop - first, i], ordered)
+                out[e, r, i] = median_of(power[: stop - first, i], ordered)
 
 
 @njit(nogil=True, cache=True)
@@ -329,23 +330,4 @@ def _median_shape(
                 for c in range(first, stop):
                     if not good[e, c]:
                         values[c - first] = np.float32(np.nan)
-                out[e, r, f] = _median(values, ordered)
-
-
-@njit(nogil=True, cache=True)
-def _median(values: Floats, ordered: Floats) -> np.float32:
-    """Median, NaN left out; NaN where nothing is left. `ordered` is room to sort in."""
-    n = 0
-    for i in range(values.size):
-        value = values[i]
-        if np.isnan(value):
-            continue
-        place = n
-        while place > 0 and ordered[place - 1] > value:
-            ordered[place] = ordered[place - 1]
-            place -= 1
-        ordered[place] = value
-        n += 1
-    if n == 0:
-        return np.float32(np.nan)
-    return np.float32((ordered[(n - 1) // 2] + ordered[n // 2]) / 2)
+                out[e, r, f] = median_of(values, ordered)

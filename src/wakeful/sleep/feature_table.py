@@ -31,6 +31,8 @@ class FeatureTable:
     """(n_epochs,) the animal."""
     group: Names
     """(n_epochs,) what is held out together in cross-validation: animal, litter or lab."""
+    start_s: Values
+    """(n_epochs,) seconds, growing within an animal; epochs end to end where nobody said."""
 
     def __post_init__(self) -> None:
         n_epochs = len(self.values)
@@ -44,7 +46,7 @@ class FeatureTable:
             problems.append(f"more than one column is called {', '.join(twice)}")
         problems += [
             f"`{name}` has no entry for each of {n_epochs} epochs"
-            for name in ("starts", "subject", "group")
+            for name in ("starts", "subject", "group", "start_s")
             if getattr(self, name).shape != (n_epochs,)
         ]
         if not self.epoch_s > 0:
@@ -54,6 +56,8 @@ class FeatureTable:
                 problems.append("the first epoch must start a stretch")
             elif ((self.subject[1:] != self.subject[:-1]) & ~self.starts[1:]).any():
                 problems.append("a stretch runs from one subject to the next")
+            elif ((np.diff(self.start_s) <= 0) & ~self.starts[1:]).any():
+                problems.append("epochs of a stretch are not in order of time")
         if problems:
             raise BadParameters(
                 "; ".join(problems), where="feature table", remedy="correct the table"
@@ -69,6 +73,7 @@ class FeatureTable:
         starts: Mask | None = None,
         subject: str | Names = "",
         group: str | Names | None = None,
+        start_s: Values | None = None,
     ) -> FeatureTable:
         """A table from what there is; without `starts` all epochs of a subject follow each other.
 
@@ -96,6 +101,9 @@ class FeatureTable:
             epoch_s=epoch_s,
             subject=of_epoch,
             group=together,
+            start_s=np.asarray(
+                np.arange(n_epochs) * epoch_s if start_s is None else start_s, np.float64
+            ),
         )
 
     @property
@@ -126,6 +134,7 @@ class FeatureTable:
             starts=starts,
             subject=self.subject[rows],
             group=self.group[rows],
+            start_s=self.start_s[rows],
         )
 
     def ordered(self, names: Sequence[str], *, allow_missing: bool = False) -> FeatureTable:

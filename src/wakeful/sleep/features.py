@@ -76,7 +76,7 @@ def compute_features(
     order = sorted(range(len(band_power.regions)), key=lambda i: band_power.regions[i])
     power = band_power.power_uv2[:, order, :].astype(np.float64)
     has_data = np.asarray(np.isfinite(power).any(axis=(1, 2)), np.bool_)
-    log_power = _log(power)
+    log_power = natural_log(power)
     # Only fast recordings have ripples: what is odd must not hang on the rate.
     slow = [i for i, band in enumerate(band_power.bands) if band != "ripple"]
     delta = log_power[:, :, band_power.bands.index("delta")]
@@ -84,7 +84,7 @@ def compute_features(
     emg = lfp_emg = np.full(band_power.n_rows, np.nan)
     if muscle is not None:
         rows = _match_rows(band_power, muscle)
-        emg = np.where(rows >= 0, _log(muscle.emg_uv.astype(np.float64))[rows], np.nan)
+        emg = np.where(rows >= 0, natural_log(muscle.emg_uv.astype(np.float64))[rows], np.nan)
         correlation = np.clip(muscle.lfp_emg.astype(np.float64), -0.999, 0.999)
         lfp_emg = np.where(rows >= 0, np.arctanh(correlation)[rows], np.nan)
     contiguous = np.isclose(np.diff(band_power.start_s), band_power.epoch_s, rtol=0, atol=1e-3)
@@ -133,7 +133,7 @@ def smooth_median(values: Values, starts: NDArray[np.bool_], n_epochs: int) -> V
     return out
 
 
-def _log(values: Values) -> Values:
+def natural_log(values: Values) -> Values:
     """Natural log; NaN for zero (a flat signal has no log) and for what is missing."""
     out = np.full(values.shape, np.nan)
     np.log(values, out=out, where=values > 0)
@@ -159,14 +159,24 @@ def _find_odd(power: Values, artefact_sds: float) -> NDArray[np.bool_]:
             continue
         total = np.nansum(bands, axis=1)
         flat = seen & (np.where(np.isfinite(bands), bands, 1.0) <= 0).any(axis=1)
-        log_total = _log(np.where(seen & ~flat, total, np.nan))
-        good = log_total[np.isfinite(log_total)]
-        if good.size == 0:
-            odd |= flat
-            continue
-        middle = np.median(good)
-        # The floor keeps an unusually even recording from calling its own tails odd.
-        spread = max(1.4826 * float(np.median(np.abs(good - middle))), 0.3)
-        with np.errstate(invalid="ignore"):
-            odd |= flat | (np.abs(log_total - middle) > artefact_sds * spread)
+        log_total = natural_log(np.where(seen & ~flat, total, np.nan))
+        odd |= flat | is_far(log_total, artefact_sds)
     return odd
+
+
+def is_far(log_total: Values, artefact_sds: float) -> NDArray[np.bool_]:
+    """(n_epochs,) whose broadband power is far from what the recording mostly has.
+
+    Parameters
+    ----------
+    log_total : (n_epochs,) natural log, NaN where missing
+    artefact_sds : robust standard deviations from the median
+    """
+    good = log_total[np.isfinite(log_total)]
+    if good.size == 0:
+        return np.zeros(len(log_total), np.bool_)
+    middle = np.median(good)
+    # The floor keeps an unusually even recording from calling its own tails odd.
+    spread = max(1.4826 * float(np.median(np.abs(good - middle))), 0.3)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(log_total - middle) > artefact_sds * spread)

@@ -13,19 +13,11 @@ from numpy.typing import NDArray
 from wakeful.model.epochs import Hypnogram, State
 from wakeful.model.errors import BadParameters, BadScores
 from wakeful.model.scores import ScoredStretches
+from wakeful.sleep.state_words import find_word, plain_word
 
 ROUNDING_US = 1000
 """Files round times to milliseconds: so much is neither a gap, nor an overlap, nor a majority."""
 
-_NAMES: dict[State, str] = {
-    State.AWAKE: "w wa wake waking wakefulness aw awake wk wakestate activewake quietwake qw",
-    State.NREM: "n nr nrem nonrem nremsleep nonremsleep nremstate sws s slowwavesleep n1 n2 n3 n4 "
-    "nrem1 nrem2 nrem3 nrem4",
-    State.REM: "r re rem remsleep remstate p ps paradoxical paradoxicalsleep",
-    State.UNCLASSIFIED: "u a x * ? art artefact artifact unknown unclassified undefined unsure",
-    State.NO_DATA: "nodata unscored notscored",
-}
-_KNOWN = {name: state for state, names in _NAMES.items() for name in names.split()}
 _TARGETS = {state.label.casefold(): state for state in State} | {"nodata": State.NO_DATA}
 _IGNORE = "ignore"
 _ARTEFACT = re.compile(r"(\s*\*|\s+[xX])$")
@@ -148,7 +140,7 @@ def _find(label: str, own: _Lookup, defined: _Lookup) -> State | None:
         state = source.find(label)
         if state is not None:
             return state
-    return _KNOWN.get(_plain(label))
+    return find_word(label)
 
 
 class _Lookup:
@@ -158,18 +150,13 @@ class _Lookup:
         self._exact = states
         plain: dict[str, set[State]] = {}
         for label, state in states.items():
-            plain.setdefault(_plain(label), set()).add(state)
+            plain.setdefault(plain_word(label), set()).add(state)
         self._plain = {label: s.pop() for label, s in plain.items() if len(s) == 1}
 
     def find(self, label: str) -> State | None:
         if label in self._exact:
             return self._exact[label]
-        return self._plain.get(_plain(label))
-
-
-def _plain(label: str) -> str:
-    text = re.sub(r"[\s_\-.]", "", label.casefold())
-    return text.removeprefix("sleepstage") or label.strip()
+        return self._plain.get(plain_word(label))
 
 
 def offset_from_clock(stretches: ScoredStretches, session_start: datetime) -> float:
@@ -304,6 +291,7 @@ def resample_hypnogram(hypnogram: Hypnogram, epoch_s: float) -> Hypnogram:
         epoch_s=epoch_s,
         scorer=hypnogram.scorer,
         notes=(*hypnogram.notes, f"from epochs of {hypnogram.epoch_s:g} s"),
+        signals=hypnogram.signals,
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.epochs import Hypnogram
+from wakeful.model.epochs import Doubt, Hypnogram, SleepFeatures, State
 from wakeful.model.errors import BadParameters
 from wakeful.model.ictal import IctalIntervals, IctalKind
+from wakeful.sleep.feature_list import list_columns
+from wakeful.sleep.neighbours import fill_neighbours, find_stretches
 
 
 def overlay_ictal(hypnogram: Hypnogram, ictal: IctalIntervals | None) -> NDArray[np.int8]:
@@ -26,11 +30,32 @@ def overlay_ictal(hypnogram: Hypnogram, ictal: IctalIntervals | None) -> NDArray
     BadParameters
         An interval ends before it begins, or its kind is neither ictal nor post-ictal.
     """
-    marks = np.full(hypnogram.n_rows, IctalKind.NONE, np.int8)
+    return mark_ictal(hypnogram.start_s, hypnogram.epoch_s, ictal)
+
+
+def mark_ictal(
+    start_s: NDArray[np.float64], epoch_s: float, ictal: IctalIntervals | None
+) -> NDArray[np.int8]:
+    """Which epochs share any time with an interval; see `overlay_ictal`.
+
+    Parameters
+    ----------
+    start_s : (n_epochs,) in order
+
+    Returns
+    -------
+    (n_epochs,) values of `IctalKind`
+
+    Raises
+    ------
+    BadParameters
+        An interval ends before it begins, or its kind is neither ictal nor post-ictal.
+    """
+    marks = np.full(len(start_s), IctalKind.NONE, np.int8)
     if ictal is None or ictal.n_rows == 0:
         return marks
     _check(ictal)
-    start_s, stop_s = hypnogram.start_s, hypnogram.start_s + hypnogram.epoch_s
+    stop_s = start_s + epoch_s
     for kind in (IctalKind.POST_ICTAL, IctalKind.ICTAL):
         chosen = ictal.kind == kind
         # Of epochs in order, those touched are a run from the first that ends behind the start.
@@ -39,6 +64,60 @@ def overlay_ictal(hypnogram: Hypnogram, ictal: IctalIntervals | None) -> NDArray
         for a, b in zip(first.tolist(), last.tolist(), strict=True):
             marks[a:b] = kind
     return marks
+
+
+def blank_ictal(features: SleepFeatures, marks: NDArray[np.int8]) -> SleepFeatures:
+    """Features without the epochs marked; their neighbours no longer look at them.
+
+    Parameters
+    ----------
+    marks : (n_epochs,) from `mark_ictal`
+    """
+    marked = marks != IctalKind.NONE
+    if not marked.any():
+        return features
+    columns = list_columns(features.regions)
+    if tuple(column.name for column in columns) != features.names:
+        raise BadParameters(
+            "these columns are not the ones that Wakeful computes",
+            where="features of a recording with seizures",
+            remedy="compute them anew with sleep_features",
+        )
+    values = features.values.copy()
+    values[marked] = np.nan
+    n_plain = sum(column.neighbour is None for column in columns)
+    known = np.asarray(np.isfinite(values[:, :n_plain]).any(axis=1), np.bool_)
+    stretch = find_stretches(features.start_s, known, features.epoch_s)
+    fill_neighbours(values, columns, stretch, features.epoch_s)
+    return replace(features, values=values)
+
+
+def set_apart(
+    hypnogram: Hypnogram, marks: NDArray[np.int8], has_data: NDArray[np.bool_]
+) -> Hypnogram:
+    """Marked epochs are unclassified for what they are.
+
+    Parameters
+    ----------
+    marks : (n_epochs,) from `mark_ictal`
+    has_data : (n_epochs,) where something was recorded
+    """
+    marked = (marks != IctalKind.NONE) & has_data
+    if not marked.any():
+        return hypnogram
+
+    def put(values: NDArray[np.int8], value: int) -> NDArray[np.int8]:
+        return np.where(marked, np.int8(value), values)
+
+    note = f"{int(marked.sum())} epochs are ictal or post-ictal: not scored"
+    return replace(
+        hypnogram,
+        state=put(hypnogram.state, State.UNCLASSIFIED),
+        raw_state=put(hypnogram.raw_state, State.UNCLASSIFIED),
+        provisional=put(hypnogram.provisional, State.UNCLASSIFIED),
+        doubt=put(hypnogram.doubt, Doubt.ICTAL),
+        notes=(*hypnogram.notes, note),
+    )
 
 
 def _check(ictal: IctalIntervals) -> None:

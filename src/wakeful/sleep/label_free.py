@@ -18,6 +18,9 @@ The method in short:
 4. `raw_state` is the likeliest state of each epoch by itself; `state` is what the model gives from
    the whole stretch. REM never goes with high tone. A clear awakening of a single epoch survives
    in both. Nothing is handed across a hole in time.
+5. `provisional` is what the same model says of each epoch from it and the earlier ones alone. Its
+   thresholds are those of the whole session: what is told is how much hindsight changes the states,
+   not how a scorer fares that must find its thresholds on the way.
 """
 
 from __future__ import annotations
@@ -27,9 +30,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.epochs import BandPower, Hypnogram, MuscleTone, State
+from wakeful.model.epochs import SCORED, BandPower, Doubt, Hypnogram, MuscleTone, State
 from wakeful.sleep.features import Features, compute_features
-from wakeful.sleep.markov import compute_posterior
+from wakeful.sleep.markov import compute_filtered, compute_posterior
 from wakeful.sleep.params import LabelFreeParams
 from wakeful.sleep.seeds import MAX_CONFIDENCE_WITHOUT_TONE, Seeds, propose_seeds
 from wakeful.sleep.state_model import DoesNotHold, StateModel, fit_state_model
@@ -46,7 +49,11 @@ _IMPOSSIBLE = -50.0
 class _Scored:
     raw_state: NDArray[np.int8]
     state: NDArray[np.int8]
+    provisional: NDArray[np.int8]
     confidence: Values
+    probability: Values
+    """(n_epochs, 3)"""
+    signals: tuple[str, ...]
 
 
 def score_label_free(
@@ -85,7 +92,14 @@ def score_label_free(
             notes += ("if the EMG is faulty, leave its channel out in the channels file",)
         n_epochs = band_power.n_rows
         unknown = np.full(n_epochs, State.UNCLASSIFIED, np.int8)
-        scored = _Scored(raw_state=unknown, state=unknown.copy(), confidence=np.zeros(n_epochs))
+        scored = _Scored(
+            raw_state=unknown,
+            state=unknown.copy(),
+            provisional=unknown.copy(),
+            confidence=np.zeros(n_epochs),
+            probability=np.full((n_epochs, len(SCORED)), np.nan),
+            signals=(),
+        )
     return Hypnogram(
         start_s=band_power.start_s,
         raw_state=_blank(scored.raw_state, features),
@@ -94,7 +108,41 @@ def score_label_free(
         epoch_s=band_power.epoch_s,
         scorer=SCORER,
         notes=notes + _describe_data(features, params, is_scored=is_scored),
+        signals=scored.signals,
+        probability=np.where(features.has_data[:, None], scored.probability, np.nan).astype(
+            np.float32
+        ),
+        doubt=_doubt(scored.state, features, is_scored=is_scored),
+        provisional=_blank(scored.provisional, features),
     )
+
+
+def find_states(
+    features: Features, params: LabelFreeParams | None = None
+) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """States from features that are already there.
+
+    Returns
+    -------
+    state : (n_epochs,) values of `State`, as `score_label_free` gives them
+    refusal : why nothing was classified; empty where it was
+    """
+    params = params or LabelFreeParams()
+    proposals, reasons = propose_seeds(features, params)
+    scored, notes = (
+        _score(features, proposals, params) if proposals else (None, (_say_refusal(reasons),))
+    )
+    if scored is None:
+        unknown = np.full(len(features.start_s), State.UNCLASSIFIED, np.int8)
+        return _blank(unknown, features), notes
+    return _blank(scored.state, features), ()
+
+
+def _doubt(state: NDArray[np.int8], features: Features, *, is_scored: bool) -> NDArray[np.int8]:
+    """(n_epochs,) why an epoch is unclassified."""
+    why = np.where(features.odd, Doubt.ARTEFACT, Doubt.AMBIGUOUS if is_scored else Doubt.REFUSED)
+    doubtful = features.has_data & (state == State.UNCLASSIFIED)
+    return np.where(doubtful, why, Doubt.NONE).astype(np.int8)
 
 
 def _score(
@@ -124,9 +172,10 @@ def _decide(
     tone = model.level[:, 0] if seeds.has_tone else np.full(len(log_density), np.nan)
     if State.REM in seeds.states:
         log_density[tone > seeds.tone_threshold, seeds.states.index(State.REM)] = _IMPOSSIBLE
-    posterior, _ = compute_posterior(
-        params.evidence_weight * log_density, features.starts, model.transition, model.initial
-    )
+    evidence = params.evidence_weight * log_density
+    chain = (features.starts, model.transition, model.initial)
+    posterior, _ = compute_posterior(evidence, *chain)
+    filtered = compute_filtered(evidence, *chain)
     usable = np.isfinite(seeds.observed).any(axis=1)
     alone = log_density + np.log(np.maximum(posterior[usable].mean(axis=0), 1e-3))
     alone = np.exp(alone - alone.max(axis=1, keepdims=True))
@@ -134,25 +183,46 @@ def _decide(
 
     names = np.array([int(s) for s in seeds.states], np.int8)
     raw_state, raw_confidence = names[alone.argmax(axis=1)], alone.max(axis=1)
-    state, confidence = names[posterior.argmax(axis=1)], posterior.max(axis=1)
     awakening = (
         (raw_state == State.AWAKE)
         & (raw_confidence >= params.awakening_confidence)
         & (tone > seeds.tone_threshold)
     )
-    confidence = np.where(awakening & (state != State.AWAKE), raw_confidence, confidence)
-    state[awakening] = State.AWAKE
-    for states, sure in ((raw_state, raw_confidence), (state, confidence)):
-        doubtful = (sure < params.min_confidence) | ~usable
+    for decoded in (posterior, filtered):
+        # Seen by itself such an epoch is awake, whatever its neighbours make of it.
+        lost = awakening & (names[decoded.argmax(axis=1)] != State.AWAKE)
+        decoded[lost] = alone[lost]
+
+    def classify(probability: Values) -> NDArray[np.int8]:
+        states = names[probability.argmax(axis=1)]
+        doubtful = (probability.max(axis=1) < params.min_confidence) | ~usable
         if seeds.has_tone:
             doubtful |= (states == State.REM) & ~np.isfinite(tone)
         else:
             doubtful |= (states == State.AWAKE) & ~(seeds.observed[:, 1] <= seeds.theta_threshold)
         states[doubtful] = State.UNCLASSIFIED
-    confidence = np.where(usable, confidence, 0.0)
+        return np.asarray(states, np.int8)
+
+    confidence = np.where(usable, posterior.max(axis=1), 0.0)
     if not seeds.has_tone:
         confidence = np.minimum(confidence, MAX_CONFIDENCE_WITHOUT_TONE)
-    return _Scored(raw_state=raw_state, state=state, confidence=confidence)
+    probability = np.full((len(posterior), len(SCORED)), np.nan)
+    if seeds.has_tone:
+        for i, one in enumerate(seeds.states):
+            probability[usable, SCORED.index(one)] = posterior[usable, i]
+    else:
+        # What is not NREM may be awake or REM.
+        probability[usable, SCORED.index(State.NREM)] = posterior[
+            usable, seeds.states.index(State.NREM)
+        ]
+    return _Scored(
+        raw_state=classify(alone),
+        state=classify(posterior),
+        provisional=classify(filtered),
+        confidence=confidence,
+        probability=probability,
+        signals=seeds.signals,
+    )
 
 
 def _describe_data(

@@ -7,33 +7,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from wakeful.model.epochs import State
+from wakeful.model.epochs import SCORED, State
 from wakeful.model.errors import BadParameters
 from wakeful.sleep.feature_table import Labels
+from wakeful.sleep.state_words import find_word
 
-_WORDS = {
-    State.AWAKE: ("awake", "wake", "w", "wakefulness", "waking", "wk"),
-    State.NREM: (
-        "nrem",
-        "nr",
-        "n",
-        "nremsleep",
-        "nonrem",
-        "sws",
-        "slow wave sleep",
-        "non rem",
-        "nrems",
-        "s",
-    ),
-    State.REM: ("rem", "r", "rems", "rem sleep", "ps", "paradoxical sleep"),
-}
-_STATE_OF = {word: state for state, words in _WORDS.items() for word in words}
 _MAX_STATES = 12
 
 
 def find_state(name: str) -> State | None:
-    """The state that a word means; None where it is no common word for one."""
-    return _STATE_OF.get(name.strip().casefold().replace("_", " ").replace("-", " "))
+    """Awake, NREM or REM, where a word commonly stands for one; else None."""
+    state = find_word(name)
+    return state if state in SCORED else None
 
 
 def parse_mapping(text: str) -> dict[str, str]:

@@ -58,7 +58,7 @@ class Gaussians:
 
 def _smooth(
     log_density: Values, starts: NDArray[np.bool_], transition: Values, initial: Values
-) -> tuple[Values, float]:
+) -> tuple[Values, Values, float]:
     n_epochs, n_states = log_density.shape
     forward = np.empty((n_epochs, n_states))
     density = np.empty((n_epochs, n_states))
@@ -100,7 +100,7 @@ def _smooth(
             total += posterior[t, j]
         for j in range(n_states):
             posterior[t, j] /= total
-    return posterior, log_likelihood
+    return posterior, forward, log_likelihood
 
 
 _smooth_compiled: Callable[..., Any] = njit(cache=True)(_smooth)
@@ -125,14 +125,36 @@ def compute_posterior(
     posterior : (n_epochs, n_states), rows add up to 1
     log_likelihood : of all epochs
     """
+    posterior, _, log_likelihood = _run(log_density, starts, transition, initial)
+    return posterior, log_likelihood
+
+
+def compute_filtered(
+    log_density: Values, starts: NDArray[np.bool_], transition: Values, initial: Values
+) -> Values:
+    """Probability of each state in each epoch given it and the earlier epochs of its stretch.
+
+    The forward pass alone (Rabiner 1989, Proc IEEE 77:257, eqs 19 and 20), scaled: what could be
+    said when the epoch came in. Parameters as of `compute_posterior`.
+
+    Returns
+    -------
+    (n_epochs, n_states), rows add up to 1; equal to the posterior in the last epoch of a stretch
+    """
+    return _run(log_density, starts, transition, initial)[1]
+
+
+def _run(
+    log_density: Values, starts: NDArray[np.bool_], transition: Values, initial: Values
+) -> tuple[Values, Values, float]:
     if len(log_density) == 0:
-        return np.zeros_like(log_density), 0.0
+        return np.zeros_like(log_density), np.zeros_like(log_density), 0.0
     first = starts.copy()
     first[0] = True
-    posterior, log_likelihood = _smooth_compiled(
+    posterior, forward, log_likelihood = _smooth_compiled(
         np.ascontiguousarray(log_density), first, transition, initial
     )
-    return posterior, float(log_likelihood)
+    return posterior, forward, float(log_likelihood)
 
 
 def fit_gaussians(

@@ -9,11 +9,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.epochs import Hypnogram, State
+from wakeful.model.epochs import SCORED, Hypnogram, State
 from wakeful.model.errors import BadParameters, Unavailable
 from wakeful.sleep.agreement import LABELS, Agreement, compute_agreement
 
-SCORED = (State.AWAKE, State.NREM, State.REM)
 NEAR_EPOCHS = 1
 """A disagreement counts as beside a transition where it is the epoch before or after one."""
 
@@ -338,14 +337,7 @@ def differences_of(
     Unavailable
         No animal was scored by both.
     """
-    both = [c for c in comparisons if {first, second} <= set(c.names)]
-    if not both:
-        raise Unavailable(
-            f"no animal was scored by {first} and by {second}",
-            where="Bland-Altman",
-            remedy="give files of both for one animal at least",
-        )
-    at = [(c, c.names.index(first), c.names.index(second)) for c in both]
+    at = _scored_by_both(comparisons, first, second)
     animals = np.stack([[c.minutes[i], c.minutes[j]] for c, i, j in at])
     hours = np.concatenate([minutes_per_hour(c)[[i, j]] for c, i, j in at], axis=1)
     found: dict[str, dict[State, BlandAltman]] = {}
@@ -353,3 +345,41 @@ def differences_of(
         if np.isfinite(a).any():
             found[unit] = {s: compute_bland_altman(a[:, s], b[:, s]) for s in LABELS}
     return found
+
+
+def bout_differences_of(
+    comparisons: Sequence[Comparison], first: str, second: str
+) -> dict[State, BlandAltman]:
+    """Bland-Altman of the number of bouts between two scorers, over animals.
+
+    Returns
+    -------
+    State -> bias and limits, bouts
+
+    Raises
+    ------
+    Unavailable
+        No animal was scored by both.
+    """
+    at = _scored_by_both(comparisons, first, second)
+    counts = np.array([[c.n_bouts[i], c.n_bouts[j]] for c, i, j in at], np.float64)
+    return {s: compute_bland_altman(counts[:, 0, s], counts[:, 1, s]) for s in LABELS}
+
+
+def _scored_by_both(
+    comparisons: Sequence[Comparison], first: str, second: str
+) -> list[tuple[Comparison, int, int]]:
+    """Animals that both scored, and which scorers of theirs the two are."""
+    both = [c for c in comparisons if {first, second} <= set(c.names)]
+    if not both:
+        raise Unavailable(
+            f"no animal was scored by {first} and by {second}",
+            where="Bland-Altman",
+            remedy="give files of both for one animal at least",
+        )
+    return [(c, c.names.index(first), c.names.index(second)) for c in both]
+
+
+def pairs_of_scorers(comparisons: Sequence[Comparison]) -> tuple[tuple[str, str], ...]:
+    """Every two scorers that share an animal, in the order in which they come."""
+    return tuple(dict.fromkeys((p.first, p.second) for c in comparisons for p in c.pairs))

@@ -45,6 +45,8 @@ class Seeds:
     """Whether the first feature is muscle tone."""
     notes: tuple[str, ...]
     """Signals and thresholds used."""
+    signals: tuple[str, ...]
+    """As `Hypnogram.signals`."""
     tone_threshold: float = np.nan
     """Between low and high tone, in the unit of the feature."""
     min_tone: float = 0.0
@@ -132,6 +134,7 @@ def _seed_with_tone(search: Search, tone: Tone, split: Split) -> Seeds:
         observed=observed,
         has_tone=True,
         notes=(*split.notes, regions),
+        signals=("delta", "theta ratio", "emg" if tone.name == EMG else "lfp emg"),
         tone_threshold=split.tone_threshold,
         min_tone=tone.min_separation,
         min_rise=tone.min_rise,
@@ -180,6 +183,7 @@ def _seed_without_tone(search: Search, why: str) -> Seeds:
         observed=observed,
         has_tone=False,
         notes=tuple(notes),
+        signals=("delta", "theta ratio"),
         theta_threshold=theta_threshold,
     )
 

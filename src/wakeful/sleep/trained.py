@@ -26,14 +26,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.model.epochs import State
+from wakeful.model.epochs import SCORED, State
 from wakeful.model.errors import BadParameters
+from wakeful.sleep.across_animals import prepare_animal
+from wakeful.sleep.agreement import compute_agreement
+from wakeful.sleep.anchors import Anchors
 from wakeful.sleep.artefacts import ArtefactDetector
 from wakeful.sleep.boosted_trees import BoostedTrees
 from wakeful.sleep.calibration import LogPool
+from wakeful.sleep.chain_field import ChainField, make_evidence
 from wakeful.sleep.context import Context, make_columns
 from wakeful.sleep.discriminant import Discriminant
 from wakeful.sleep.feature_table import FeatureTable
+from wakeful.sleep.label_words import find_state
 from wakeful.sleep.likeness import Likeness, compare
 from wakeful.sleep.semi_markov import SemiMarkov, decode
 from wakeful.sleep.smoothing_rules import smooth_by_rules
@@ -46,6 +51,12 @@ States = NDArray[np.int64]
 UNCLASSIFIED = -1
 NO_DATA = -2
 _FLOOR = 1e-6
+_MAX_REM_SHARE = 0.5
+"""Of sleep: more is a mistake, or a recording that nobody can judge by itself."""
+_MIN_ROUGH_KAPPA = 0.5
+"""Below it two scorers do not speak of the same states."""
+_MIN_REM_S = 180.0
+"""Less REM is too little to speak of shares."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,6 +67,25 @@ class Emission:
     """(n_epochs, n_states) of each epoch by itself."""
     around: Values | None
     """(n_epochs, n_states) of each epoch with its neighbours, where the scorer looks at them."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fields:
+    """Two conditional random fields."""
+
+    final: ChainField
+    """Sees all of a stretch, and the trees that look around."""
+    causal: ChainField | None
+    """Sees each epoch by itself and what came before; None where no stream is decoded."""
+
+    @staticmethod
+    def see(emission: Emission, breaks: Mask) -> tuple[Values, Values]:
+        """Evidence of the two, each (n_epochs, n_columns)."""
+        assert emission.around is not None
+        return (
+            make_evidence((emission.around, emission.alone), breaks, causal=False),
+            make_evidence((emission.alone,), breaks, causal=True),
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -168,6 +198,11 @@ class TrainedScorer:
     artefacts: ArtefactDetector
     min_confidence: float
     """Probability below which an epoch stays unclassified."""
+    fields: Fields | None = None
+    """Of the kind that decodes with them."""
+    animal_logarithms: frozenset[str] | None = None
+    """Where features are set against each animal's own levels and pooled over regions
+    (`across_animals`): the pools whose columns' logarithms are taken. None: taken as they come."""
 
     def score(
         self,
@@ -176,6 +211,7 @@ class TrainedScorer:
         min_confidence: float | None = None,
         allow_missing: bool = False,
         anyway: bool = False,
+        anchors: Anchors | None = None,
     ) -> ScoredEpochs:
         """Score a table.
 
@@ -185,6 +221,8 @@ class TrainedScorer:
         min_confidence : the model's own where None
         allow_missing : features that are not in the table count as missing in every epoch
         anyway : score also what is unlike the training set; notes say so
+        anchors : the animal's levels from other recordings, for a scorer that looks at levels; the
+            table's own where None
 
         Raises
         ------
@@ -202,12 +240,28 @@ class TrainedScorer:
             raise BadParameters(
                 f"a confidence of {threshold:g}", where="scoring", remedy="give 0 to 1"
             )
+        notes: list[str] = []
+        rough: NDArray[np.int8] | None = None
+        if self.animal_logarithms is not None:
+            prepared = prepare_animal(table, self.animal_logarithms, anchors)
+            if prepared.refusal:
+                return self._refuse(table, prepared.refusal)
+            notes += prepared.notes
+            rough = prepared.rough
+            # Which regions an animal has is its own affair.
+            table, allow_missing = prepared.table, True
         known = table.ordered(self.features, allow_missing=allow_missing)
         missing = known.missing
         found = compare(self.likeness, known.values[~missing])
         emission = self.emit(known)
         sources = make_sources(
-            self.kind, emission, self.chain, self.shares, self.evidence_weight, known.breaks
+            self.kind,
+            emission,
+            self.chain,
+            self.shares,
+            self.evidence_weight,
+            known.breaks,
+            self.fields,
         )
         posterior = self.pool.apply(sources.final)
         causal = self.causal_pool.apply(sources.causal)
@@ -218,20 +272,23 @@ class TrainedScorer:
         confidence = posterior.max(axis=1)
         raw = emission.alone.argmax(axis=1)
         provisional = causal.argmax(axis=1)
+        refusal = found.refusal
+        if rough is not None:
+            refusal = refusal or self._why_implausible(state[~missing], rough[~missing])
         artefact = self.artefacts.find(
             columns_alone(known, self.logarithmic), known.values, known.breaks
         )
         artefact &= ~missing
-        notes = list(found.notes)
-        if found.refusal and not anyway:
+        notes += found.notes
+        if refusal and not anyway:
             state = np.full(len(state), UNCLASSIFIED)
             provisional = state.copy()
         else:
             state = np.where((confidence < threshold) | artefact, UNCLASSIFIED, state)
             unsure = (causal.max(axis=1) < threshold) | artefact
             provisional = np.where(unsure, UNCLASSIFIED, provisional)
-            if found.refusal:
-                notes.insert(0, f"scored all the same: {found.refusal}")
+            if refusal:
+                notes.insert(0, f"scored all the same: {refusal}")
         for states in (state, raw, provisional):
             states[missing] = NO_DATA
         posterior[missing] = np.nan
@@ -243,8 +300,53 @@ class TrainedScorer:
             posterior=posterior,
             confidence=np.where(missing, np.nan, confidence),
             artefact=artefact,
-            refusal="" if anyway else found.refusal,
+            refusal="" if anyway else refusal,
             notes=tuple(notes),
+        )
+
+    def _why_implausible(self, state: States, rough: NDArray[np.int8]) -> str:
+        """Whether states can't be right, levels having been taken for others; "" where they can.
+
+        Parameters
+        ----------
+        state : (n_epochs,) numbers of `states`
+        rough : (n_epochs,) values of `State`, found without labels
+        """
+        meaning = [find_state(name) for name in self.states]
+        if None in meaning or not len(state):
+            return ""
+        coded = np.array([int(s) for s in meaning if s is not None], np.int8)[state]
+        n_asleep, n_rem = int((coded != State.AWAKE).sum()), int((coded == State.REM).sum())
+        if n_rem * self.epoch_s >= _MIN_REM_S and n_rem > _MAX_REM_SHARE * n_asleep:
+            return (
+                f"{n_rem / n_asleep:.0%} of sleep came out as REM, where rodents have 5 to 20 %: "
+                "the recording holds hardly any NREM, or something else is taken for REM"
+            )
+        sure = np.isin(rough, SCORED)
+        if sure.any() and len(np.unique(rough[sure])) > 1:
+            kappa = compute_agreement(rough[sure], coded[sure]).kappa
+            if kappa < _MIN_ROUGH_KAPPA:
+                return (
+                    f"its states have little in common with what delta and muscle tone say by "
+                    f"themselves (kappa {kappa:.2f}): the animal is unlike those trained on, or a "
+                    "signal is faulty"
+                )
+        return ""
+
+    def _refuse(self, table: FeatureTable, refusal: str) -> ScoredEpochs:
+        """Nothing classified, and why."""
+        unknown = np.where(table.missing, NO_DATA, UNCLASSIFIED)
+        blank = np.full((table.n_epochs, len(self.states)), np.nan)
+        return ScoredEpochs(
+            states=self.states,
+            raw_state=unknown,
+            state=unknown.copy(),
+            provisional=unknown.copy(),
+            posterior=blank,
+            confidence=blank[:, 0].copy(),
+            artefact=np.zeros(table.n_epochs, np.bool_),
+            refusal=refusal,
+            notes=(),
         )
 
     def emit(self, table: FeatureTable) -> Emission:
@@ -286,6 +388,7 @@ def make_sources(
     shares: Values,
     evidence_weight: float,
     breaks: Mask,
+    fields: Fields | None = None,
 ) -> Sources:
     """What a kind of scorer pools.
 
@@ -294,6 +397,12 @@ def make_sources(
     shares : (n_states,) of the labels that the trees were trained on
     breaks : (n_epochs,) True where a stretch begins
     """
+    if fields is not None:
+        final, causal = Fields.see(emission, breaks)
+        return Sources(
+            final=(fields.final.decode(final, breaks)[0],),
+            causal=(fields.causal.decode(causal, breaks)[1],) if fields.causal else (),
+        )
     if kind is Kind.TREES_CONTEXT:
         assert emission.around is not None
         return Sources(final=(emission.around,), causal=(emission.alone,))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wakeful.model.epochs import Hypnogram, SleepFeatures
+from wakeful.model.epochs import SCORED, Doubt, Hypnogram, SleepFeatures, State
 from wakeful.model.errors import BadParameters
 from wakeful.sleep.feature_table import FeatureTable
 from wakeful.sleep.label_words import find_state
-from wakeful.sleep.trained import NamedScorer
+from wakeful.sleep.signals import signals_of
+from wakeful.sleep.trained import NamedScorer, ScoredEpochs
 
 _SAME_EPOCH = 1e-3
 """Share of an epoch by which its neighbour may be early or late."""
@@ -31,6 +33,7 @@ def table_of(features: SleepFeatures, subject: str = "") -> FeatureTable:
         epoch_s=features.epoch_s,
         starts=starts,
         subject=subject,
+        start_s=features.start_s,
     )
 
 
@@ -62,4 +65,26 @@ def score_features(features: SleepFeatures, model: NamedScorer) -> Hypnogram:
         epoch_s=features.epoch_s,
         scorer=model.name,
         notes=(*refused, *scored.notes, *features.refused),
+        signals=signals_of(model.scorer.features),
+        probability=_probability(scored, states),
+        doubt=_doubt(scored),
+        provisional=replace(scored, state=scored.provisional).as_states(states),
     )
+
+
+def _probability(scored: ScoredEpochs, states: dict[str, State]) -> NDArray[np.float32]:
+    """(n_epochs, 3) of awake, NREM and REM; NaN for one that the scorer does not know."""
+    probability = np.full((len(scored.state), len(SCORED)), np.nan)
+    for j, state in enumerate(SCORED):
+        columns = [i for i, name in enumerate(scored.states) if states[name] is state]
+        if columns:
+            probability[:, j] = scored.posterior[:, columns].sum(axis=1)
+    return probability.astype(np.float32)
+
+
+def _doubt(scored: ScoredEpochs) -> NDArray[np.int8]:
+    words = scored.doubt
+    doubt = np.zeros(len(words), np.int8)
+    for why in Doubt:
+        doubt[words == why.label] = why
+    return doubt

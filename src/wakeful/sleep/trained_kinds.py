@@ -19,4 +19,6 @@ class Kind(StrEnum):
     DISCRIMINANT_HMM = "lda+hmm"
     """Linear discriminant and a plain hidden Markov model."""
     SEMI_MARKOV = "semi-markov"
-    """The whole of it."""
+    """Trees, alone and with neighbours, and a semi-Markov model."""
+    CHAIN_FIELD = "chain-field"
+    """Trees, alone and with neighbours, and a conditional random field."""

@@ -9,18 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wakeful.model.errors import BadParameters, Unavailable
+from wakeful.sleep.across_animals import find_logarithmic_pools, prepare_animals
 from wakeful.sleep.artefacts import fit_artefact_detector
 from wakeful.sleep.boosted_trees import BoostedTrees, TreeParams, fit_trees
 from wakeful.sleep.calibration import LogPool, fit_pool, keep_as_is
+from wakeful.sleep.chain_field import fit_chain_field
 from wakeful.sleep.context import Context, find_logarithmic
 from wakeful.sleep.discriminant import Discriminant, fit_discriminant
-from wakeful.sleep.evaluation import Evaluation, Score, compute_score
+from wakeful.sleep.evaluation import Evaluation, Score, compute_coverage, compute_score
 from wakeful.sleep.feature_table import FeatureTable, Labels
 from wakeful.sleep.folds import find_trainable, make_folds
 from wakeful.sleep.likeness import fit_likeness
+from wakeful.sleep.rough_states import has_key_features
 from wakeful.sleep.semi_markov import UNKNOWN, SemiMarkov, fit_semi_markov
 from wakeful.sleep.trained import (
     Emission,
+    Fields,
     TrainedScorer,
     columns_alone,
     columns_around,
@@ -34,7 +38,8 @@ Mask = NDArray[np.bool_]
 States = NDArray[np.int64]
 
 _EVIDENCE_WEIGHTS = (0.3, 0.45, 0.7, 1.0, 1.5, 2.0, 3.0)
-_MIN_EPOCHS_PER_STATE = 5
+LEAST_EPOCHS = 5
+"""Of each state: with fewer labels, it can't be learned."""
 _MAX_BOUTS_BIAS = 0.1
 _MAX_MINUTES_BIAS = 0.05
 
@@ -59,6 +64,10 @@ class TrainParams:
     """Pool and calibrate after decoding; without it a scorer is as labs run it."""
     min_confidence: float = 0.5
     """Probability below which an epoch stays unclassified; no state is more probable than not."""
+    across_animals: bool | None = None
+    """Set features against each animal's own levels and pool them over regions, so that animals of
+    other gains and regions can be scored. None: where there are two animals or more, and columns
+    to find levels by."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -113,15 +122,49 @@ def train_scorer(
         There is one state only: nothing can be told apart.
     """
     params = params or TrainParams()
-    notes = _check(table, labels)
+    pools: frozenset[str] | None = None
+    said: tuple[str, ...] = ()
+    if _is_across_animals(table, params):
+        pools = find_logarithmic_pools(table, find_logarithmic(table.values))
+        table, said = _set_against_anchors(table, labels, pools)
+    notes = (*said, *_check(table, labels))
     work = _Work(table, labels, params, told or (lambda _: None))
     held_out = work.predict_held_out()
     weight, evaluation = work.choose(held_out)
     return Training(
-        scorer=work.fit_all(held_out, weight),
+        scorer=replace(work.fit_all(held_out, weight), animal_logarithms=pools),
         evaluation=evaluation,
         notes=(*notes, *work.notes),
     )
+
+
+def _is_across_animals(table: FeatureTable, params: TrainParams) -> bool:
+    if params.across_animals is not None:
+        return params.across_animals
+    return len(np.unique(table.subject)) > 1 and has_key_features(table.names)
+
+
+def _set_against_anchors(
+    table: FeatureTable, labels: Labels, pools: frozenset[str]
+) -> tuple[FeatureTable, tuple[str, ...]]:
+    """The table as scorers across animals see it, and which animals it says nothing of.
+
+    Levels come from the label-free scorer's states, never from the labels: an animal that nobody
+    labelled has no others.
+    """
+    prepared, animals = prepare_animals(table, pools)
+    lost = {name: part.refusal for name, part in animals.items() if part.refusal}
+    notes = [f"{name or 'the animal'} is left out: {why}" for name, why in lost.items()]
+    if not (labels.known & ~prepared.missing).any():
+        raise Unavailable(
+            "no animal's levels in awake and NREM could be found: " + "; ".join(notes[:2]),
+            where="training across animals",
+            remedy="train with the features as they are: --as-they-are",
+        )
+    seen = np.isfinite(prepared.values[labels.known]).any(axis=0)
+    kept = tuple(prepared.names[i] for i in np.flatnonzero(seen))
+    how = "each animal's features were set against its own levels in awake and NREM"
+    return prepared.ordered(kept), (f"{how}, and pooled over regions", *notes)
 
 
 def _check(table: FeatureTable, labels: Labels) -> tuple[str, ...]:
@@ -140,10 +183,10 @@ def _check(table: FeatureTable, labels: Labels) -> tuple[str, ...]:
             where="training",
             remedy="label a stretch with two states or more",
         )
-    few = [f"{name} ({n})" for name, n in count.items() if n < _MIN_EPOCHS_PER_STATE]
+    few = [f"{name} ({n})" for name, n in count.items() if n < LEAST_EPOCHS]
     if few:
         raise BadParameters(
-            f"too few epochs of {', '.join(few)}; {_MIN_EPOCHS_PER_STATE} are the least",
+            f"too few epochs of {', '.join(few)}; {LEAST_EPOCHS} are the least",
             where="training",
             remedy="label more of them, or map them to another state or to none",
         )
@@ -179,7 +222,11 @@ class _Work:
         self.context = params.context(table.epoch_s)
         self.fold = make_folds(table, self.known, n_folds=params.n_folds)
         self.alone = columns_alone(table, self.logarithmic)
-        self.looks_around = params.kind in (Kind.SEMI_MARKOV, Kind.TREES_CONTEXT)
+        self.looks_around = params.kind in (
+            Kind.SEMI_MARKOV,
+            Kind.TREES_CONTEXT,
+            Kind.CHAIN_FIELD,
+        )
         self.has_chain = params.kind in (
             Kind.TREES_HMM,
             Kind.DISCRIMINANT_HMM,
@@ -216,9 +263,11 @@ class _Work:
 
     def fit_alone(self, rows: Mask) -> BoostedTrees | Discriminant:
         """The model that sees each epoch by itself."""
-        columns, state = self.alone[rows], self.truth[rows]
         if self.params.kind is Kind.DISCRIMINANT_HMM:
+            columns, state = self.alone[rows], self.truth[rows]
             return fit_discriminant(columns, state, n_states=self.n_states)
+        rows = self.thin(rows)
+        columns, state = self.alone[rows], self.truth[rows]
         return fit_trees(columns, state, n_states=self.n_states, params=self.params.trees)
 
     def fit_around(
@@ -232,10 +281,20 @@ class _Work:
             best = np.argsort(-gain, kind="stable")[: self.params.context_features]
             context = replace(context, features=tuple(sorted(best.tolist())))
         columns = columns_around(self.table, self.logarithmic, context)
+        rows = self.thin(rows)
         trees = fit_trees(
             columns[rows], self.truth[rows], n_states=self.n_states, params=self.params.trees
         )
         return trees, context
+
+    def thin(self, rows: Mask) -> Mask:
+        """Every second, third, ... of the epochs where there are more than trees are to see."""
+        stride = -(-int(rows.sum()) // self.params.trees.max_epochs)
+        if stride <= 1:
+            return rows
+        out = np.zeros_like(rows)
+        out[np.flatnonzero(rows)[::stride]] = True
+        return out
 
     def fit_chain(self, rows: Mask) -> SemiMarkov | None:
         """Durations and transitions of the labels in `rows`."""
@@ -248,6 +307,21 @@ class _Work:
             self.breaks,
             n_states=self.n_states,
             n_ages=n_ages,
+        )
+
+    def fit_fields(
+        self, emission: Emission, rows: Mask, *, causal_too: bool = False
+    ) -> Fields | None:
+        """Weights of evidence and of transitions under which the labels in `rows` are likeliest."""
+        if self.params.kind is not Kind.CHAIN_FIELD:
+            return None
+        final, causal = Fields.see(emission, self.breaks)
+        truth = np.where(rows, self.truth, UNKNOWN)
+        return Fields(
+            final=fit_chain_field(final, truth, self.breaks, n_states=self.n_states),
+            causal=fit_chain_field(causal, truth, self.breaks, n_states=self.n_states)
+            if causal_too
+            else None,
         )
 
     def shares(self, rows: Mask) -> Values:
@@ -268,6 +342,7 @@ class _Work:
                 self.shares(others),
                 weight,
                 self.breaks,
+                self.fit_fields(emission, others),
             ).final
             pool = self.fit_pool(sources, others)
             posterior[here] = pool.apply([source[here] for source in sources])
@@ -310,6 +385,9 @@ class _Work:
                 self.score(posterior, state, self.known & (self.fold == f)) for f in self.folds
             ),
             held_out="animals or groups" if n_groups > 1 else "blocks of time",
+            coverage=compute_coverage(
+                np.where(self.known, self.truth, UNKNOWN), state, posterior, self.labels.states
+            ),
         )
 
     def score(self, posterior: Values, state: States, rows: Mask) -> Score:
@@ -331,7 +409,10 @@ class _Work:
         if self.looks_around:
             around, context = self.fit_around(known, seer)
         chain, shares = self.fit_chain(known), self.shares(known)
-        sources = make_sources(self.params.kind, emission, chain, shares, weight, self.breaks)
+        fields = self.fit_fields(emission, known, causal_too=True)
+        sources = make_sources(
+            self.params.kind, emission, chain, shares, weight, self.breaks, fields
+        )
         gain = self.gain(seer)
         self.told(1.0)
         return TrainedScorer(
@@ -345,6 +426,7 @@ class _Work:
             alone=alone,
             around=around,
             chain=chain,
+            fields=fields,
             evidence_weight=weight,
             pool=self.fit_pool(sources.final, known),
             causal_pool=self.fit_pool(sources.causal, known),

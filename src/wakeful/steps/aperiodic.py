@@ -45,7 +45,9 @@ class Params:
         choices=("fixed", "knee"),
     )
     range_hz: tuple[float, float] = parameter(
-        (2.0, 45.0), unit="Hz", source="holds theta and ends below mains hum of 50 or 60 Hz"
+        (2.0, 40.0),
+        unit="Hz",
+        source="holds theta, ends below mains hum, and bins of a spectrogram are even up to there",
     )
     max_peaks: int = parameter(
         6, unit="", source="delta, theta, its harmonic, sigma, beta and one to spare"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from wakeful.model.bouts import Bouts, BoutStatistics, StateHours
 from wakeful.model.epochs import Hypnogram
 from wakeful.model.errors import BadParameters
 from wakeful.model.ictal import IctalIntervals
+from wakeful.model.movement import WakeKinds
 from wakeful.model.subject import Session
 from wakeful.model.time import Quarantine
 from wakeful.step import Step, parameter
@@ -32,6 +33,8 @@ class Inputs:
     quarantined: tuple[Quarantine, ...] | None = None
     ictal: IctalIntervals | None = None
     """Seizures and what follows them; left out of everything."""
+    wake_kinds: WakeKinds | None = None
+    """Waking divided into active and quiet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,7 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     from wakeful.sleep.bout_statistics import (
         Covered,
         Rules,
+        Waking,
         compute_bout_statistics,
         compute_state_hours,
     )
@@ -90,15 +94,22 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
         ictal=overlay_ictal(hypnogram, inputs.ictal),
         untrusted=touches(hypnogram.start_s, hypnogram.epoch_s, apart),
     )
+    kinds = inputs.wake_kinds
+    waking = None
+    if kinds is not None and kinds.method:
+        waking = Waking(kind=kinds.kind, method=kinds.method)
     bouts, statistics = compute_bout_statistics(
         hypnogram,
         covered,
         _light(session, hypnogram),
         Rules(brief_awakening_s=params.brief_awakening_s, onset_s=params.onset_s),
+        waking,
     )
+    if kinds is not None:
+        statistics = replace(statistics, notes=(*statistics.notes, *kinds.notes))
     edges_s = _hour_edges(session, hypnogram)
     zeitgeber_h = np.array([_zeitgeber_h(session, t) for t in edges_s[:-1].tolist()], np.float64)
-    hours = compute_state_hours(hypnogram, covered, edges_s, zeitgeber_h)
+    hours = compute_state_hours(hypnogram, covered, edges_s, zeitgeber_h, waking)
     return Outputs(bouts=bouts, state_hours=hours, bout_statistics=statistics)
 
 
@@ -171,7 +182,8 @@ STEP = Step(
     outputs=Outputs,
     compute=compute,
     draw=draw,
-    version=1,
+    version=2,
+    draw_version=2,
     masks="none",
     masks_reason="it works on the hypnogram, which no bad channel went into",
     per="session",
@@ -182,7 +194,8 @@ STEP = Step(
     ),
     captions={
         "sleep_bouts": (
-            "Share of each state hour by hour; how long bouts last (share of bouts that outlast a "
+            "Minutes in each state hour by hour, waking divided into active and quiet where that "
+            "was told; how long bouts last (share of bouts that outlast a "
             "time, those not seen to their end counted as far as they were seen); and which state "
             "follows which."
         )

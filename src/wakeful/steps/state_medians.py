@@ -59,6 +59,8 @@ class StateMedians:
     """(n_states, n_regions, n_frequencies) over epochs; NaN of fewer than `least_epochs`."""
     n_epochs: NDArray[np.int64]
     """(n_states, n_regions) epochs with power that went into it."""
+    notes: tuple[str, ...] = ()
+    """Says so where states that were told apart by power are compared by it here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,7 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
     from wakeful.figures.clock import touches
     from wakeful.figures.spectra import states_of
     from wakeful.sleep.ictal import overlay_ictal
+    from wakeful.sleep.signals import why_circular
 
     day, session = inputs.day, inputs.session
     spectrogram = inputs.spectrogram.cut(day.interval)
@@ -98,6 +101,7 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
                 # A frequency without any number stays NaN.
                 some = known.any(axis=0)
                 median[i, j, some] = np.nanmedian(power[:, some].astype(np.float64), axis=0)
+    circular = why_circular(hypnogram.signals, "spectrum")
     return Outputs(
         state_medians=StateMedians(
             date="" if session.start_utc is None else day.date.isoformat(),
@@ -107,6 +111,7 @@ def compute(inputs: Inputs, params: Params) -> Outputs:
             frequency_hz=spectrogram.frequency_hz,
             median_uv2_per_hz=median,
             n_epochs=n_epochs,
+            notes=(circular,) if circular else (),
         )
     )
 
@@ -121,7 +126,7 @@ STEP = Step(
     params=Params,
     outputs=Outputs,
     compute=compute,
-    version=1,
+    version=2,
     masks="none",
     masks_reason="it works on the spectrogram, out of which bad channels were left",
     per="day",

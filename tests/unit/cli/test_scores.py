@@ -168,3 +168,39 @@ def test_statistics(scores: Path, tmp_path: Path) -> None:
     assert "light" not in said
     with pytest.raises(BadScores, match="no epoch lies after"):
         run("statistics", scores, out, "--offset", -1000)
+
+
+def test_scores_as_nwb_are_read_by_pynwb_and_by_us(scores: Path, tmp_path: Path) -> None:
+    from pynwb import NWBHDF5IO
+
+    with pytest.raises(BadScores, match="must say its time zone"):
+        run("convert", scores, tmp_path / "a.nwb")
+    with pytest.raises(BadScores, match="no time zone 'Nowhere'"):
+        run("convert", scores, tmp_path / "a.nwb", "--zone", "Nowhere")
+    run("convert", scores, tmp_path / "a.nwb", "--zone", "America/Chicago")
+    with NWBHDF5IO(str(tmp_path / "a.nwb"), "r") as io:
+        nwb = io.read()
+        assert nwb.session_start_time.isoformat() == "2019-01-02T09:00:00-06:00"
+        bouts = nwb.processing["behavior"]["sleep_states"].to_dataframe()
+        epochs = nwb.processing["behavior"]["sleep_epochs"].to_dataframe()
+    assert bouts.values.tolist() == [[0, 20, "awake"], [20, 40, "NREM"], [40, 50, "REM"]]
+    assert epochs.state.tolist() == ["awake", "awake", "NREM", "NREM", "REM"]
+    assert "confidence" not in epochs
+    back = json.loads(run("convert", tmp_path / "a.nwb", tmp_path / "b.csv", "--json"))
+    assert (back["format"], back["epoch_s"]) == ("nwb", 10.0)
+    run("convert", scores, tmp_path / "c.csv")
+    assert (tmp_path / "b.csv").read_text() == (tmp_path / "c.csv").read_text()
+
+
+def test_what_a_trained_scorer_wrote_becomes_nwb(tmp_path: Path) -> None:
+    from pynwb import NWBHDF5IO
+
+    head = "epoch,start_s,state,raw_state,provisional_state,confidence,doubt,p_awake,p_NREM"
+    rows = ["0,0.0,awake,awake,awake,0.9,,0.9,0.1", "1,4.0,no data,no data,no data,,,,"]
+    rows += ["2,8.0,NREM,awake,NREM,0.8,,0.2,0.8", "3,12.0,unclassified,NREM,NREM,0.5,,0.5,0.5"]
+    (tmp_path / "scored.csv").write_text("\n".join([head, *rows]) + "\n")
+    clock = ("--start", "2026-03-02 09:15:00", "--zone", "Europe/Berlin")
+    run("convert", tmp_path / "scored.csv", tmp_path / "s.nwb", "--epoch", 4, *clock)
+    with NWBHDF5IO(str(tmp_path / "s.nwb"), "r") as io:
+        bouts = io.read().processing["behavior"]["sleep_states"].to_dataframe()
+    assert bouts.values.tolist() == [[0, 4, "awake"], [8, 12, "NREM"], [12, 16, "unclassified"]]

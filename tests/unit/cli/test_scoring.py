@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wakeful.cli import app
+from wakeful.figures import read_key
 from wakeful.model.errors import BadModel, BadParameters, BadTable, Unavailable
 
 runner = CliRunner()
@@ -114,6 +115,13 @@ def test_programs_get_json(place, tmp_path):
     assert [point["minutes"] for point in tree["curve"]] == [10, 30, 60, 120]
     assert len(tree["curve"][0]["kappa"]) >= 1
     assert "fewer than twice" in tree["curve"][3]["reason"]
+    assert read_key(tmp_path / "m_curve.png") == tree["content_hash"]
+    with (tmp_path / "m_curve.csv").open() as file:
+        drawn = list(csv.DictReader(file))
+    assert [float(r["kappa"]) for r in drawn if r["minutes"] == "10" and r["kappa"]] == (
+        pytest.approx(tree["curve"][0]["kappa"], abs=1e-4)
+    )
+    assert len([r for r in drawn if r["minutes"] == "10"]) == tree["curve"][0]["n_draws"] == 8
     scored = json.loads(
         call(
             "score",

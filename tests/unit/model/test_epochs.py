@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,26 @@ def hypnogram(states: list[int], start_s: list[float] | None = None) -> Hypnogra
         epoch_s=4.0,
         scorer="hand",
     )
+
+
+def test_what_a_scorer_did_not_say_is_not_made_up():
+    by_hand = hypnogram([0, 0, 1, 2])
+    assert np.isnan(by_hand.probability).all()
+    assert by_hand.probability.shape == (4, 3)
+    assert by_hand.doubt.tolist() == [0] * 4
+    assert by_hand.provisional.tolist() == [State.NO_DATA] * 4
+    assert np.isnan(by_hand.provisional_gap)
+    assert by_hand.cut(Interval(4, 12)).probability.shape == (2, 3)
+    assert hypnogram([]).probability.shape == (0, 3)
+    with pytest.raises(ValueError, match="doubt has 2 rows, there are 4 epochs"):
+        replace(by_hand, doubt=np.zeros(2, np.int8))
+
+
+def test_the_gap_is_of_epochs_classified_both_times():
+    found = replace(
+        hypnogram([0, 0, 1, 2, -1, 3]), provisional=np.array([0, 2, 2, 1, -1, 3], np.int8)
+    )
+    assert found.provisional_gap == pytest.approx(1 / 3)
 
 
 def test_bouts_are_runs_of_one_state():

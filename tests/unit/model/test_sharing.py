@@ -206,6 +206,34 @@ def test_an_epoch_belongs_to_its_own_bout_and_no_other():
     dataset = hypnogram.to_xarray()
     assert dataset.state.attrs["flag_meanings"].split()[0] == "no_data"
     assert dataset.attrs["notes"] == ["four minutes"]
+    assert "probability" not in bouts
+
+
+def test_probabilities_and_doubt_are_shared():
+    state = np.array([0, 1, -1, 3, 2], np.int8)
+    probability = np.full((5, 3), np.nan, np.float32)
+    probability[[0, 1, 3, 4], :2] = [[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.3, 0.7]]
+    hypnogram = Hypnogram(
+        start_s=START_S,
+        raw_state=state,
+        state=state,
+        confidence=np.ones(5, np.float32),
+        epoch_s=4.0,
+        scorer="label-free 1",
+        signals=("delta",),
+        probability=probability,
+        doubt=np.array([0, 1, 0, 0, 0], np.int8),
+        provisional=state,
+    )
+    frame = hypnogram.to_pynapple()["probability"]
+    # REM was not told apart: no column of it.
+    assert list(frame.columns) == ["awake", "NREM"]
+    assert frame.t.tolist() == (START_S[[0, 1, 3, 4]] + 2.0).tolist()
+    dataset = hypnogram.to_xarray()
+    assert dataset.probability.sel(scored="NREM").values[3] == np.float32(0.8)
+    assert dataset.doubt.attrs["flag_meanings"].split()[int(dataset.doubt[1])] == "ambiguous"
+    assert dataset.provisional.values.tolist() == state.tolist()
+    assert dataset.attrs["signals"] == ["delta"]
 
 
 def test_events_and_tracks_are_sorted_but_lose_nothing():

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from wakeful.model.epochs import Hypnogram
+from wakeful.model.subject import Session, Subject
+from wakeful.publish.scorer_page import comparison_report
 from wakeful.publish.scorer_tables import comparison_files, comparison_json
 from wakeful.sleep.scorers import Comparison, compare_scorers
 
@@ -60,6 +62,38 @@ def test_the_tables_hold_what_was_computed() -> None:
         r for r in rows(files["bland_altman.csv"]) if (r["first"], r["second"]) == ("s0", "s1")
     ]
     assert {r["per"]: r["n"] for r in altman} == {"animal": "2", "hour": "4"}
+
+
+def test_bouts_are_held_against_each_other_over_animals() -> None:
+    animals = [make("M1", 2), make("M22", 2), make("M333", 2)]
+    found = {r["state"]: r for r in rows(comparison_files(animals)["bland_altman_bouts.csv"])}
+    bouts = np.array([a.n_bouts[1] - a.n_bouts[0] for a in animals])[:, 2]
+    assert found["NREM"]["n_animals"] == "3"
+    assert float(found["NREM"]["bias_bouts"]) == pytest.approx(bouts.mean(), abs=1e-6)
+    half = 1.96 * bouts.std(ddof=1)
+    assert float(found["NREM"]["upper_bouts"]) == pytest.approx(bouts.mean() + half, abs=1e-5)
+
+
+def test_a_page_to_read_needs_no_other_file() -> None:
+    one, two = make("M<1>", 2), make("M22", 2)
+    sessions = [
+        Session(name="", subject=Subject(identifier=c.subject), start_utc=None, duration_s=7200.0)
+        for c in (one, two)
+    ]
+    files = comparison_report([one, two], sessions, ["s1: 3 stretches are unclassified"])
+    page = files["report.html"].decode()
+    assert "M&lt;1&gt;" in page
+    assert "M<1>" not in page
+    assert page.count("data:image/png;base64,") == 3
+    assert f"{one.pairs[0].agreement.kappa:.3f}" in page
+    assert f"{one.minutes[1, 2]:,.1f}" in page
+    assert "mean of 2" in page
+    assert "s1: 3 stretches are unclassified" in page
+    assert {"animals.png", "M_1__scorers.png", "M22_scorers.png"} <= set(files)
+    # Nothing is said over animals of one animal.
+    alone = comparison_report([two], sessions[1:])
+    assert "animals.png" not in alone
+    assert "Bland-Altman over animals" not in alone["report.html"].decode()
 
 
 def test_the_same_as_json() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,6 +14,7 @@ from wakeful.model.subject import Session, Subject
 from wakeful.publish import (
     bouts_table,
     day_summaries_csv,
+    describe_certainty,
     hypnogram_csv,
     minutes_table,
     state_power_csv,
@@ -82,8 +84,41 @@ def test_hypnogram_has_a_line_an_epoch_with_local_time() -> None:
         "state": "no data",
         "raw_state": "no data",
         "confidence": "",
+        "probability_awake": "",
+        "probability_nrem": "",
+        "probability_rem": "",
+        "doubt": "",
+        "provisional_state": "no data",
     }
     assert float(rows[5]["confidence"]) == 0.75
+
+
+def make_sure() -> Hypnogram:
+    """Eight epochs, one of them an artefact, one ambiguous, one provisionally another state."""
+    state = np.array([0, 0, 1, 2, 2, 3, -1, 1], np.int8)
+    return replace(
+        HYPNOGRAM,
+        state=state,
+        signals=("delta", "emg"),
+        probability=np.linspace(0, 1, 24, dtype=np.float32).reshape(8, 3),
+        doubt=np.array([0, 0, 2, 0, 0, 0, 0, 1], np.int8),
+        provisional=np.array([0, 0, 1, 0, 2, 3, -1, 1], np.int8),
+    )
+
+
+def test_what_a_scorer_says_of_its_certainty_is_written() -> None:
+    hypnogram = make_sure()
+    rows = read(hypnogram_csv(make_session(None), hypnogram))
+    assert rows[2]["doubt"] == "artefact"
+    assert rows[7]["doubt"] == "ambiguous"
+    assert rows[3]["provisional_state"] == "awake"
+    assert float(rows[7]["probability_rem"]) == 1.0
+    said = describe_certainty(hypnogram)
+    # One of seven epochs with data each; one of five that were classified both times.
+    assert "14.3 % are too close to call (ambiguous), 14.3 % look like no state" in said[0]
+    assert said[1].startswith("in 20.0 % of the epochs")
+    assert "told by delta, emg" in said[2]
+    assert describe_certainty(HYPNOGRAM) == ()
 
 
 def test_an_unknown_start_has_no_local_time() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wakeful.model.epochs import Hypnogram, State
+from wakeful.model.epochs import SCORED, Doubt, Hypnogram, State
 from wakeful.model.errors import BadParameters
 from wakeful.sleep.agreement import compute_agreement
 from wakeful.sleep.label_free import score_label_free
@@ -46,6 +46,57 @@ def test_planted_states_are_found(day) -> None:
     assert any("delta from CA1, theta from CA1" in note for note in found.notes)
 
 
+def test_probabilities_and_doubt_fit_the_states(day) -> None:
+    found = score(day)
+    sure = np.isin(found.state, SCORED)
+    np.testing.assert_allclose(found.probability.sum(axis=1), 1, atol=1e-5)
+    likeliest = np.array(SCORED, np.int8)[found.probability.argmax(axis=1)]
+    np.testing.assert_array_equal(likeliest[sure], found.state[sure])
+    np.testing.assert_allclose(found.probability.max(axis=1)[sure], found.confidence[sure])
+    np.testing.assert_array_equal(found.doubt == Doubt.NONE, sure)
+    assert found.signals == ("delta", "theta ratio", "emg")
+    assert score(day, emg=False).signals == ("delta", "theta ratio", "lfp emg")
+    # Hindsight helps, and costs little.
+    assert 0 < found.provisional_gap < 0.05
+    final, early = (compute_agreement(day.state, s) for s in (found.state, found.provisional))
+    assert 0.85 < early.kappa < final.kappa
+
+
+def test_later_epochs_do_not_change_what_was_provisional(day) -> None:
+    # Thresholds are those of the session: the same epochs in another order at its end.
+    n = day.band_power.n_rows
+    order = np.r_[np.arange(n - 300), np.arange(n - 1, n - 301, -1)]
+    power, muscle = day.band_power, day.muscle
+    turned = replace(
+        day,
+        band_power=replace(power, power_uv2=power.power_uv2[order]),
+        muscle=replace(muscle, emg_uv=muscle.emg_uv[order], lfp_emg=muscle.lfp_emg[order]),
+    )
+    params = LabelFreeParams(drift_window_s=1e6)
+    one = score_label_free(day.band_power, day.muscle, params)
+    other = score_label_free(turned.band_power, turned.muscle, params)
+    same = one.provisional[: n - 300] == other.provisional[: n - 300]
+    assert same.mean() > 0.999
+
+
+def test_artefacts_are_told_from_what_is_too_close_to_call(day) -> None:
+    power = day.band_power.power_uv2.copy()
+    power[1000:1010] *= 1e6
+    found = score(with_power(day, power))
+    assert (found.doubt[1000:1010] == Doubt.ARTEFACT).all()
+    assert np.isnan(found.probability[1000:1010]).all()
+    assert found.doubt_shares()[Doubt.ARTEFACT] == pytest.approx(10 / len(found.state))
+    assert (found.doubt == Doubt.AMBIGUOUS).any()
+
+
+def test_a_recording_of_one_state_is_refused_epoch_by_epoch(make) -> None:
+    found = score(make(np.zeros(900, np.int8)))
+    assert set(found.doubt.tolist()) == {int(Doubt.REFUSED)}
+    assert np.isnan(found.probability).all()
+    assert found.signals == ()
+    assert np.isnan(found.provisional_gap)
+
+
 def test_a_region_without_rhythms_is_not_chosen(day) -> None:
     power = day.band_power.power_uv2.copy()
     power[:, 0] = np.exp(np.random.default_rng(0).normal(4, 0.4, power[:, 0].shape))
@@ -65,6 +116,9 @@ def test_without_muscle_tone_rem_is_never_claimed(day) -> None:
     assert not (found.state == State.REM).any()
     assert not (found.raw_state == State.REM).any()
     assert found.confidence.max() <= 0.5
+    # Awake or REM: no number is made up for either.
+    assert np.isnan(found.probability[:, [0, 2]]).all()
+    assert np.isfinite(found.probability[:, 1]).all()
     nrem = day.state == State.NREM
     assert np.mean(found.state[nrem] == State.NREM) > 0.9
     # What was REM is at best doubtful, not asleep in NREM.

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from wakeful.sleep.markov import Gaussians, compute_posterior, fit_gaussians
+from wakeful.sleep.markov import Gaussians, compute_filtered, compute_posterior, fit_gaussians
 
 TRANSITION = np.array([[0.9, 0.1, 0.0], [0.05, 0.9, 0.05], [0.2, 0.1, 0.7]])
 INITIAL = np.array([0.5, 0.4, 0.1])
@@ -42,6 +42,20 @@ def test_nothing_is_handed_across_a_start() -> None:
     first, _ = compute_posterior(log_density[:25], starts[:25], TRANSITION, INITIAL)
     second, _ = compute_posterior(log_density[25:], starts[25:], TRANSITION, INITIAL)
     np.testing.assert_allclose(whole, np.r_[first, second], atol=1e-12)
+
+
+def test_filtering_knows_no_later_epoch() -> None:
+    rng = np.random.default_rng(2)
+    log_density = rng.normal(0, 2, (60, 3))
+    starts = np.zeros(60, bool)
+    starts[35] = True
+    filtered = compute_filtered(log_density, starts, TRANSITION, INITIAL)
+    for t in range(60):
+        so_far, _ = compute_posterior(log_density[: t + 1], starts[: t + 1], TRANSITION, INITIAL)
+        np.testing.assert_allclose(filtered[t], so_far[-1], atol=1e-12)
+    whole, _ = compute_posterior(log_density, starts, TRANSITION, INITIAL)
+    assert np.abs(whole - filtered).max() > 0.1
+    assert compute_filtered(np.zeros((0, 3)), np.zeros(0, bool), TRANSITION, INITIAL).size == 0
 
 
 def test_extreme_densities_do_not_underflow() -> None:

@@ -62,9 +62,29 @@ def test_states_come_back_as_a_hypnogram() -> None:
     assert np.isnan(hypnogram.confidence[300])
     assert compute_agreement(truth, hypnogram.state).kappa > 0.9
     assert hypnogram.scorer == "ours (semi-markov), model 0123"
+    known = hypnogram.state != State.NO_DATA
+    np.testing.assert_allclose(hypnogram.probability[known].sum(axis=1), 1, atol=1e-5)
+    assert np.isnan(hypnogram.probability[300]).all()
+    sure = np.isin(hypnogram.state, STATES)
+    likeliest = np.array(STATES, np.int8)[np.nan_to_num(hypnogram.probability).argmax(axis=1)]
+    np.testing.assert_array_equal(likeliest[sure], hypnogram.state[sure])
+    np.testing.assert_array_equal(hypnogram.doubt != 0, hypnogram.state == State.UNCLASSIFIED)
+    assert compute_agreement(truth, hypnogram.provisional).kappa > 0.7
+    assert 0 < hypnogram.provisional_gap < 0.2
+    assert hypnogram.signals == ("emg", "other features")
     # Epoch by epoch it is worse: what decoding changed stays to be seen.
     raw = compute_agreement(truth, hypnogram.raw_state).kappa
     assert raw < compute_agreement(truth, hypnogram.state).kappa
+
+
+def test_a_state_that_the_scorer_does_not_know_has_no_probability() -> None:
+    features, which = make_features(0)
+    params = TrainParams(trees=TreeParams(n_rounds=10), n_folds=3)
+    labels = Labels(states=("awake", "NREM"), state=np.minimum(which, 1))
+    training = train_scorer(table_of(features, "M1"), labels, params)
+    found = score_features(features, NamedScorer(scorer=training.scorer, name="two"))
+    assert np.isnan(found.probability[:, 2]).all()
+    assert np.isfinite(found.probability[found.state != State.NO_DATA][:, :2]).all()
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -55,7 +55,7 @@ def test_one_eeg_and_an_emg_give_three_states() -> None:
 
 def test_muscle_is_optional() -> None:
     optional = {name for name, optional in STEP.input_fields().items() if optional}
-    assert optional == {"muscle", "sleep_features", "sleep_model"}
+    assert optional == {"muscle", "sleep_features", "sleep_model", "ictal"}
     hypnogram = compute(make_inputs(with_muscle=False), Params()).hypnogram
     assert not (hypnogram.state == State.REM).any()
     assert any("no muscle tone" in note for note in hypnogram.notes)

@@ -89,3 +89,13 @@ def test_stored_and_checked(tmp_path: Path) -> None:
     assert back.states == ("awake", "unclassified", "NREM", "REM")
     with pytest.raises(BadParameters, match="least_epochs"):
         STEP.make_params({"least_epochs": 0})
+
+
+def test_states_told_by_power_are_compared_with_a_warning() -> None:
+    inputs = make_inputs()
+    assert compute(inputs, Params()).state_medians.notes == ()
+    by_power = replace(inputs.hypnogram, signals=("delta", "theta ratio", "emg"))
+    (note,) = compute(replace(inputs, hypnogram=by_power), Params()).state_medians.notes
+    assert "told apart by delta and theta ratio" in note
+    by_movement = replace(inputs.hypnogram, signals=("emg", "movement"))
+    assert compute(replace(inputs, hypnogram=by_movement), Params()).state_medians.notes == ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeful.io.atomic import write_bytes
-from wakeful.io.scores import accusleep, csv_table, edf_plus, matlab, sirenia, spike2, visbrain
+from wakeful.io.scores import accusleep, csv_table, edf_plus, matlab, nwb, sirenia, spike2, visbrain
 from wakeful.io.scores.grid import WriteOptions, Written
 from wakeful.io.scores.lines import ReadOptions, read_text_lines
 from wakeful.model.epochs import Hypnogram
@@ -90,6 +90,13 @@ FORMATS = {
             read=sirenia.read_sirenia,
             write=sirenia.write_sirenia,
         ),
+        ScoreFormat(
+            name="nwb",
+            title="intervals with states in an NWB file",
+            suffixes=(".nwb",),
+            read=nwb.read_nwb_scores,
+            write=nwb.write_nwb_scores,
+        ),
     )
 }
 """Format -> how it is read and written."""
@@ -106,6 +113,8 @@ def find_format(path: Path) -> ScoreFormat:
     suffix = path.suffix.casefold()
     if suffix in (".edf", ".bdf"):
         return FORMATS["edf"]
+    if suffix == ".nwb":
+        return FORMATS["nwb"]
     if suffix == ".mat":
         names = {name for name in matlab.load_mat(path) if not name.startswith("__")}
         only_labels = accusleep.VARIABLE in names and "epoch_s" not in names
@@ -159,7 +168,8 @@ def write_scores(
 
     Parameters
     ----------
-    format_name : one of `FORMATS`; where None the suffix tells: .csv, .edf, .mat or .txt (Visbrain)
+    format_name : one of `FORMATS`; where None the suffix tells: .csv, .edf, .mat, .nwb or .txt
+        (Visbrain)
 
     Returns
     -------
@@ -172,7 +182,7 @@ def write_scores(
     """
     suffix = path.suffix.casefold()
     if format_name is None:
-        by_suffix = {".csv": "csv", ".edf": "edf", ".mat": "mat", ".txt": "visbrain"}
+        by_suffix = {".csv": "csv", ".edf": "edf", ".mat": "mat", ".nwb": "nwb", ".txt": "visbrain"}
         if suffix not in by_suffix:
             raise BadScores(
                 f"the name does not say as what to write it ({suffix or 'no suffix'})",

@@ -42,8 +42,19 @@ _STARTS = {"starts", "start", "onset", "onsets", "time", "times", "starttime", "
 _EPOCHS = {"epoch", "epochno", "epochs", "epochnumber", "epochindex", "index"}
 _STOPS = {"stops", "stop", "end", "ends", "endtime", "offset", "stoptime"}
 _DURATIONS = {"duration", "durations", "length", "lengths"}
-_LABELS = {"state", "stage", "score", "label", "sleepstage", "stages", "states", "labels", "scores"}
-_LABELS |= {"scoring", "hypnogram", "description", "annotation", "brainstate", "vigilancestate"}
+LABEL_NAMES = {
+    "state",
+    "stage",
+    "score",
+    "label",
+    "sleepstage",
+    "stages",
+    "states",
+    "labels",
+    "scores",
+}
+LABEL_NAMES |= {"scoring", "hypnogram", "description", "annotation", "brainstate", "vigilancestate"}
+"""Columns of states, as `plain_name` makes them."""
 _COLUMNS = {"start": _STARTS, "epoch": _EPOCHS, "stop": _STOPS, "duration": _DURATIONS}
 
 
@@ -127,7 +138,7 @@ def _read_table(path: Path, column: str | None) -> _Table:
     rows = [(number, split_row(line, delimiter) if delimiter else [line]) for number, line in lines]
     head = [cell.strip() for cell in rows[0][1]]
     names = [plain_name(cell) for cell in head]
-    known = set().union(*_COLUMNS.values(), _LABELS)
+    known = set().union(*_COLUMNS.values(), LABEL_NAMES)
     if column is None and not known & set(names):
         if len(head) > 1:
             raise BadScores(
@@ -165,7 +176,7 @@ def _find_columns(
                 remedy=f"it has {', '.join(head)}",
             )
         return columns | {"label": head.index(column)}
-    labels = [i for i, name in enumerate(names) if name in _LABELS]
+    labels = [i for i, name in enumerate(names) if name in LABEL_NAMES]
     if len(labels) != 1:
         what = "no column" if not labels else "several columns"
         shown = ", ".join(head[i] for i in labels) if labels else ", ".join(head)

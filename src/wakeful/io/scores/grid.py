@@ -19,6 +19,8 @@ class WriteOptions:
 
     start_local: datetime | None = None
     """When the session began, on the lab's clock, without a zone."""
+    zone: str = ""
+    """Of that clock, as in Europe/Berlin; "" where nobody said."""
 
 
 @dataclass(frozen=True, kw_only=True)
