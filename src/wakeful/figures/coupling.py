@@ -62,7 +62,7 @@ def _draw(axes: Axes, coupling: PhaseAmplitude, state: int, region: int, *, firs
     frame.title_panel(
         axes,
         panels.region_label(coupling.regions[region]),
-        f"{coupling.channels[region][state]}, {used_min:.0f} min",
+        f"{used_min:.0f} min",
         what=f": {coupling.states[state]}",
     )
     index = coupling.modulation_index[state, region]
@@ -70,7 +70,7 @@ def _draw(axes: Axes, coupling: PhaseAmplitude, state: int, region: int, *, firs
         frame.say_instead(axes, f"less than {coupling.least_s:g} s of {coupling.states[state]}", 3)
         axes.set_xticks([])
         return
-    axes.set_xlabel("phase (Hz)")
+    axes.set_xlabel(f"phase of {coupling.channels[region][state]} (Hz)")
     if first:
         axes.set_ylabel("amplitude (Hz)")
     of_region = coupling.modulation_index[:, region]

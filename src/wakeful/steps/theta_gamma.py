@@ -285,6 +285,7 @@ STEP = Step(
     draw=draw,
     unavailable=unavailable,
     version=1,
+    draw_version=2,
     masks="takes",
     masks_reason="a region is stood for by the channel that is good most of the time",
     per="day",
