@@ -16,6 +16,7 @@ _WHERE = {
     "compute_aperiodic": "wakeful.analysis",
     "compute_band_power": "wakeful.analysis",
     "compute_channel_quality": "wakeful.analysis",
+    "compute_channel_spectrogram": "wakeful.channel_spectra",
     "compute_connectivity": "wakeful.analysis",
     "compute_lfp": "wakeful.analysis",
     "compute_muscle_tone": "wakeful.analysis",
