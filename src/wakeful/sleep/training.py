@@ -40,6 +40,9 @@ States = NDArray[np.int64]
 _EVIDENCE_WEIGHTS = (0.3, 0.45, 0.7, 1.0, 1.5, 2.0, 3.0)
 LEAST_EPOCHS = 5
 """Of each state: with fewer labels, it can't be learned."""
+_LEAST_TO_RECALIBRATE = 60
+"""Labelled epochs of the rarest state. Fewer lie in one or two parts held out, seen by models that
+hardly met the state: a pool fitted to that learns never to say it."""
 _MAX_BOUTS_BIAS = 0.1
 _MAX_MINUTES_BIAS = 0.05
 
@@ -353,7 +356,8 @@ class _Work:
 
     def fit_pool(self, sources: tuple[Values, ...], rows: Mask) -> LogPool:
         """The pool for these sources, fitted to the labels in `rows`."""
-        if not self.params.recalibrate:
+        fewest = np.bincount(self.truth[rows], minlength=self.n_states).min()
+        if not self.params.recalibrate or fewest < _LEAST_TO_RECALIBRATE:
             return keep_as_is(len(sources), self.n_states)
         return fit_pool([source[rows] for source in sources], self.truth[rows])
 
