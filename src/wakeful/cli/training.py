@@ -110,7 +110,8 @@ def train_sleep(
     scorer: Annotated[
         Kind,
         typer.Option(
-            help="semi-markov: the best; the others are what it is held against.",
+            help="semi-markov, or chain-field, which is better across animals; the others are what "
+            "they are held against.",
         ),
     ] = Kind.SEMI_MARKOV,
     min_confidence: Annotated[
