@@ -141,6 +141,20 @@ class Folders(_Section):
     models: Path = Field(
         Path("models"), description="Trained scorers, a folder each (`wakeful train sleep`)"
     )
+    pipelines: Path = Field(
+        Path("pipelines"), description="Named versions of the pipeline (`wakeful pipeline save`)"
+    )
+
+
+class Pipeline(_Section):
+    """Which version of the pipeline a project uses."""
+
+    version: str = Field(
+        "",
+        description="Name of a version (`wakeful pipeline save`) whose numbers this library keeps: "
+        "rows that the installed steps would compute otherwise wait, with the reason. Empty: "
+        "whatever is installed",
+    )
 
 
 class Sharing(_Section):
@@ -185,6 +199,7 @@ class Config(_Section):
     work: Work = Work()
     executor: Executor = Executor()
     folders: Folders = Folders()
+    pipeline: Pipeline = Pipeline()
     sharing: Sharing = Sharing()
     subjects: dict[str, Animal] = Field(
         default_factory=dict, description="What is known of each animal: [subjects.ID]"
@@ -239,6 +254,11 @@ class Library:
     def models(self) -> Path:
         """Trained scorers."""
         return self.root / self.config.folders.models
+
+    @property
+    def pipelines(self) -> Path:
+        """Named versions of the pipeline."""
+        return self.root / self.config.folders.pipelines
 
     def parameter_sets(self) -> tuple[str, ...]:
         """Names of the parameter sets; "default" is always there."""

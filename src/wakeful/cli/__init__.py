@@ -25,6 +25,8 @@ _COMMANDS = {
     "steps": "inspection.steps",
     "verify": "inspection.verify",
     "explain": "inspection.explain",
+    "diff": "pipeline.diff",
+    "pipeline": "pipeline.pipeline_app",
     "simulate": "demonstration.simulate",
     "compress": "store.compress",
     "doctor": "inspection.doctor",

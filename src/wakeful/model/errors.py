@@ -102,6 +102,10 @@ class BrokenArtefact(WakefulError):
     """A stored result does not match its receipt."""
 
 
+class PipelineChanged(WakefulError):
+    """The installed steps are not those that the library is pinned to."""
+
+
 class UnknownResult(WakefulError):
     """A figure or key that no receipt in the library knows."""
 

@@ -12,7 +12,7 @@ from wakeful.io.store import Store
 from wakeful.ledger import Ledger
 from wakeful.model.errors import UnknownResult, WakefulError
 from wakeful.pipeline.plan import Plan
-from wakeful.pipeline.planner import make_plan
+from wakeful.service.planning import plan_request
 from wakeful.service.publication import folder_name, publish_row
 from wakeful.service.reconcile import make_context
 from wakeful.service.targets import Prepared, marks_of, prepare
@@ -54,8 +54,7 @@ def _find(library: Library, ledger: Ledger, catalog: Catalog, request: Request) 
     if manifest is None:
         return None
     prepared = prepare(request, library, manifest, folder, marks_of(ledger, request))
-    parameters = library.parameters(request.params)
-    plan = make_plan(prepared.target, catalog, request.analyses, parameters)
+    plan = plan_request(request, library, prepared, catalog)
     name = folder_name(library, request, prepared.target.session)
     return Found(request, prepared, plan, name)
 

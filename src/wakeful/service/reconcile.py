@@ -24,9 +24,9 @@ from wakeful.model.errors import NoRecording, StillGrowing, WakefulError
 from wakeful.model.quality import duration_text
 from wakeful.pipeline.keys import digest
 from wakeful.pipeline.plan import Job, Plan, Task
-from wakeful.pipeline.planner import make_plan
 from wakeful.service.driver import Driver, DriveState
 from wakeful.service.intake import Intake
+from wakeful.service.planning import check_can_compute, plan_request
 from wakeful.service.publication import publish_row
 from wakeful.service.targets import Prepared, marks_of, prepare
 from wakeful.service.work import (
@@ -206,17 +206,12 @@ class Service:
             work.status = Status.FOLLOWING
             work.message = f"nothing can be read yet: {name_source(str(error), work.manifest)}"
             return False
-        work.plan = make_plan(
-            work.prepared.target,
-            self._catalog,
-            work.request.analyses,
-            self._library.parameters(work.request.params),
-        )
-        work.jobs = work.plan.jobs()
-        work.missing = {
-            task.key for task in work.plan.tasks if not self._store.has(task.folder, task.key)
-        }
-        self._index([task for task in work.plan.tasks if task.key not in work.missing])
+        plan = plan_request(work.request, self._library, work.prepared, self._catalog)
+        missing = [task for task in plan.tasks if not self._store.has(task.folder, task.key)]
+        check_can_compute(self._library, self._catalog, missing)
+        work.plan, work.jobs = plan, plan.jobs()
+        work.missing = {task.key for task in missing}
+        self._index([task for task in plan.tasks if task.key not in work.missing])
         for job in work.jobs:
             if self._driver.state(job.name)[0] in (DriveState.DONE, DriveState.FAILED):
                 self._driver.forget(job.name)
