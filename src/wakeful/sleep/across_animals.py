@@ -15,7 +15,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from wakeful.sleep.anchors import Anchors, fit_anchors, follow_drift, set_against
+from wakeful.model.epochs import State
+from wakeful.sleep.anchors import Anchors, find_nearest, fit_anchors, follow_drift, set_against
 from wakeful.sleep.context import to_logarithms
 from wakeful.sleep.feature_table import FeatureTable
 from wakeful.sleep.rough_states import find_rough_states
@@ -40,6 +41,11 @@ class Prepared:
     """Those used."""
     rough: NDArray[np.int8]
     """(n_epochs,) values of `State`, found without labels; unclassified where they could not be."""
+    nearest: NDArray[np.int8]
+    """(n_epochs,) values of `State`: which of the levels given each epoch lies nearest to, drift
+    left in; unclassified throughout where the levels are the recording's own."""
+    one_state: bool
+    """No rough states could be found, as in a recording of one state."""
     refusal: str
     """Why there are none; "" where there are."""
     notes: tuple[str, ...]
@@ -61,7 +67,8 @@ def prepare_animal(
     keys = [pooled_name(name) for name in table.names]
     values = to_logarithms(table.values, np.array([key in logarithmic for key in keys], np.bool_))
     rough = find_rough_states(table)
-    refusal = ""
+    nearest = np.full(table.n_epochs, State.UNCLASSIFIED, np.int8)
+    refusal, given = "", anchors is not None
     if anchors is None:
         refusal = rough.refusal
         anchors = None if refusal else fit_anchors(table.names, values, rough.state)
@@ -75,10 +82,14 @@ def prepare_animal(
             table=replace(table, names=names, values=empty),
             anchors=None,
             rough=rough.state,
+            nearest=nearest,
+            one_state=bool(rough.refusal),
             refusal=f"{refusal}; anchors from another recording of the animal would help",
             notes=(),
         )
     fitting = anchors.of(table.names)
+    if given:
+        nearest = find_nearest(values, fitting)
     if rough.refusal:
         # What lies off the anchors may be drift or a state: nobody can say which.
         drift = np.zeros(values.shape)
@@ -89,6 +100,8 @@ def prepare_animal(
         table=replace(table, names=pooled_names, values=pooled),
         anchors=anchors,
         rough=rough.state,
+        nearest=nearest,
+        one_state=bool(rough.refusal),
         refusal="",
         notes=_say_drift(table, drift),
     )

@@ -27,6 +27,8 @@ _MIN_EPOCHS = 45
 """A median of fewer epochs (3 min of 4 s) is no anchor."""
 _MIN_REM_EPOCHS = 15
 _MAD_TO_SD = 1.4826
+_MAX_DISTANCE = 3.0
+"""In spreads: beyond it one feature counts no more."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -131,3 +133,33 @@ def set_against(values: Values, anchors: Anchors, drift: Values) -> Values:
     (n_epochs, n_features); NaN where a feature has no anchor
     """
     return np.asarray((values - drift - anchors.level) / anchors.spread)
+
+
+def find_nearest(values: Values, anchors: Anchors) -> States:
+    """Whose medians each epoch lies nearest to, all features heeded.
+
+    Of the features whose level is known in all states that are compared, by the mean distance in
+    spreads, where no feature counts more than a few: one that drifted must not decide.
+
+    Parameters
+    ----------
+    values : (n_epochs, n_features) NaN where missing
+    anchors : of these features
+
+    Returns
+    -------
+    (n_epochs,) values of `State`; unclassified where nothing can be compared: throughout where the
+    animal's levels in one of the states are not known
+    """
+    out = np.full(len(values), State.UNCLASSIFIED, np.int8)
+    usable = np.isfinite(anchors.medians).all(axis=0) & np.isfinite(anchors.spread)
+    if not usable.any():
+        return out
+    seen = np.isfinite(values[:, usable])
+    distance = np.zeros((len(values), len(STATES)))
+    for row in range(len(STATES)):
+        off = np.abs(values[:, usable] - anchors.medians[row, usable]) / anchors.spread[usable]
+        distance[:, row] = np.where(seen, np.minimum(off, _MAX_DISTANCE), 0.0).sum(axis=1)
+    known = seen.any(axis=1)
+    out[known] = np.array(STATES, np.int8)[distance[known].argmin(axis=1)]
+    return out

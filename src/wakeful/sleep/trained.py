@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from wakeful.model.epochs import SCORED, State
 from wakeful.model.errors import BadParameters
-from wakeful.sleep.across_animals import prepare_animal
+from wakeful.sleep.across_animals import Prepared, prepare_animal
 from wakeful.sleep.agreement import compute_agreement
 from wakeful.sleep.anchors import Anchors
 from wakeful.sleep.artefacts import ArtefactDetector
@@ -57,6 +57,11 @@ _MIN_ROUGH_KAPPA = 0.5
 """Below it two scorers do not speak of the same states."""
 _MIN_REM_S = 180.0
 """Less REM is too little to speak of shares."""
+
+_MAX_OFF_LEVELS = 0.5
+"""Share of a state's epochs that may lie nearest to another state's levels."""
+_MIN_OFF_LEVELS_S = 180.0
+"""Less of a state is too little to hold against levels."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -241,13 +246,12 @@ class TrainedScorer:
                 f"a confidence of {threshold:g}", where="scoring", remedy="give 0 to 1"
             )
         notes: list[str] = []
-        rough: NDArray[np.int8] | None = None
+        prepared: Prepared | None = None
         if self.animal_logarithms is not None:
             prepared = prepare_animal(table, self.animal_logarithms, anchors)
             if prepared.refusal:
                 return self._refuse(table, prepared.refusal)
             notes += prepared.notes
-            rough = prepared.rough
             # Which regions an animal has is its own affair.
             table, allow_missing = prepared.table, True
         known = table.ordered(self.features, allow_missing=allow_missing)
@@ -273,8 +277,12 @@ class TrainedScorer:
         raw = emission.alone.argmax(axis=1)
         provisional = causal.argmax(axis=1)
         refusal = found.refusal
-        if rough is not None:
-            refusal = refusal or self._why_implausible(state[~missing], rough[~missing])
+        if prepared is not None and not refusal:
+            said = state[~missing]
+            refusal = self._why_implausible(said, prepared.rough[~missing])
+            refusal = refusal or self._why_off_levels(
+                said, prepared.nearest[~missing], one_state=prepared.one_state
+            )
         artefact = self.artefacts.find(
             columns_alone(known, self.logarithmic), known.values, known.breaks
         )
@@ -331,6 +339,44 @@ class TrainedScorer:
                     f"themselves (kappa {kappa:.2f}): the animal is unlike those trained on, or a "
                     "signal is faulty"
                 )
+        return ""
+
+    def _why_off_levels(self, state: States, nearest: NDArray[np.int8], *, one_state: bool) -> str:
+        """Whether a state's epochs are those of another one by the levels given; "" if they aren't.
+
+        A recording of REM alone shows no rough states to hold against it, or wrong ones, towards
+        which its features are then drawn as if they had drifted; the animal's levels in REM tell.
+
+        Parameters
+        ----------
+        state : (n_epochs,) numbers of `states`
+        nearest : (n_epochs,) values of `State` whose levels each epoch lies nearest to
+        one_state : no rough states were found. Else each state by itself isn't asked: features
+            that drifted lie off all levels
+        """
+        sure = nearest[np.isin(nearest, SCORED)]
+        n_rem = int((sure == State.REM).sum())
+        if n_rem * self.epoch_s >= _MIN_OFF_LEVELS_S and n_rem > _MAX_OFF_LEVELS * len(sure):
+            return (
+                f"{n_rem / len(sure):.0%} of epochs lie nearest to the levels of REM that were "
+                "given: the recording holds hardly anything else, or the levels are not this "
+                "animal's"
+            )
+        if not one_state:
+            return ""
+        for number, name in enumerate(self.states):
+            meaning = find_state(name)
+            by_levels = nearest[(state == number) & np.isin(nearest, SCORED)]
+            if meaning is None or len(by_levels) * self.epoch_s < _MIN_OFF_LEVELS_S:
+                continue
+            for other in SCORED:
+                share = float(np.mean(by_levels == other))
+                if other != meaning and share > _MAX_OFF_LEVELS:
+                    return (
+                        f"{share:.0%} of what came out as {name} lies nearest to the levels of "
+                        f"{other.label} that were given: the recording may hold {other.label} "
+                        "alone, or the levels are not this animal's"
+                    )
         return ""
 
     def _refuse(self, table: FeatureTable, refusal: str) -> ScoredEpochs:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from wakeful.model.epochs import State
 from wakeful.model.errors import BadParameters
 from wakeful.sleep.across_animals import pool_regions, prepare_animal, prepare_animals
-from wakeful.sleep.anchors import Anchors, fit_anchors, follow_drift, set_against
+from wakeful.sleep.anchors import Anchors, find_nearest, fit_anchors, follow_drift, set_against
 from wakeful.sleep.feature_table import FeatureTable, Labels
-from wakeful.sleep.trained import UNCLASSIFIED
+from wakeful.sleep.trained import UNCLASSIFIED, ScoredEpochs
 from wakeful.sleep.trained_kinds import Kind
 from wakeful.sleep.training import TrainParams, train_scorer
 
@@ -255,6 +255,59 @@ def test_so_much_rem_is_refused() -> None:
     only_rem = make_animal(rng, np.full(300, State.REM, np.int8), ("MD",), subject="new")
     scored = scorer.score(only_rem, anchors=levels)
     assert "of sleep came out as REM" in scored.refusal or "unlike" in scored.refusal
+
+
+def test_rem_alone_that_is_taken_for_another_state_is_refused_by_the_levels_given() -> None:
+    rng = np.random.default_rng(10)
+    table, labels = train_on_others(rng)
+    # Trees that never learned to tell REM from awake: REM alone comes out as awake throughout, so
+    # that no share of REM in sleep speaks against it.
+    blind = Labels(states=labels.states, state=labels.state.copy())
+    rem = np.flatnonzero(labels.state == 2)
+    blind.state[rem[20:]] = 0
+    scorer = train_scorer(table, blind, TrainParams(kind=Kind.TREES, n_folds=3)).scorer
+    truth = draw_states(rng, 12)
+    whole = make_animal(rng, truth, ("MD",), subject="new")
+    levels = prepare_animal(whole, scorer.animal_logarithms or frozenset()).anchors
+
+    def score(state: State) -> ScoredEpochs:
+        values = whole.values[np.flatnonzero(truth == state)]
+        part = FeatureTable.make(
+            whole.names, values, epoch_s=EPOCH_S, subject=np.full(len(values), "new")
+        )
+        return scorer.score(part, anchors=levels)
+
+    scored = score(State.REM)
+    assert "of epochs lie nearest to the levels of REM" in scored.refusal
+    assert (scored.state == UNCLASSIFIED).all()
+    # A scorer that takes NREM for awake is refused by the state, not by the share of REM.
+    turned = Labels(states=labels.states, state=np.array([1, 0, 2])[labels.state])
+    params = TrainParams(kind=Kind.TREES, n_folds=3)
+    good, scorer = scorer, train_scorer(table, turned, params).scorer
+    assert "came out as awake lies nearest to the levels of NREM" in score(State.NREM).refusal
+    scorer = good
+    for number, state in ((0, State.AWAKE), (1, State.NREM)):
+        other = score(state)
+        assert other.refusal == ""
+        assert np.mean(other.state == number) > 0.95
+
+
+def test_epochs_lie_nearest_to_their_own_state_and_one_feature_does_not_decide() -> None:
+    rng = np.random.default_rng(12)
+    state = draw_states(rng, 12)
+    values = make_animal(rng, state).values
+    names = tuple("abcde")
+    anchors = fit_anchors(names, values, state)
+    assert np.mean(find_nearest(values, anchors) == state) > 0.97
+    # An electrode that came off is 50 spreads off all levels; missing numbers say nothing.
+    off = values.copy()
+    off[:, 0] += 50 * anchors.spread[0]
+    off[:5] = np.nan
+    nearest = find_nearest(off, anchors)
+    assert (nearest[:5] == State.UNCLASSIFIED).all()
+    assert np.mean(nearest[5:] == state[5:]) > 0.95
+    without_rem = fit_anchors(names, values[state != State.REM], state[state != State.REM])
+    assert (find_nearest(values, without_rem) == State.UNCLASSIFIED).all()
 
 
 def test_a_table_without_the_columns_for_levels_says_which_it_needs() -> None:
