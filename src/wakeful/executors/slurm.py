@@ -10,7 +10,8 @@ What makes it safe:
 - A query that fails means "unknown", never "gone": the attempt stays as it was.
 - The attempt's exit.json is the truth. A job that left the queue without one is waited for (network
   disks show files late), then counts as died, with what queue and accounting say of it.
-- A job that the controller starts a second time finds the worker's lock, or exit.json, and leaves.
+- A job that the controller starts a second time finds the worker's lock, or exit.json, and leaves;
+  one that the controller has forgotten, and its node has not, is known by that lock.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from wakeful.executors.interface import (
     JOB_NAME,
+    LOCK_NAME,
     LOG_NAME,
     PROCESS_NAME,
     PROGRESS_NAME,
@@ -168,6 +170,10 @@ class SlurmExecutor:
             if task.state not in _OVER:
                 self._gone_since.pop(folder, None)
                 return self._running(folder, _say(task))
+        if is_held(folder / LOCK_NAME):
+            # A controller that was killed before it had saved a job forgets it; the node does not.
+            self._gone_since.pop(folder, None)
+            return self._running(folder, "")
         since = self._gone_since.setdefault(folder, time.monotonic())
         if time.monotonic() - since < self._options.grace_s:
             return self._running(folder, "it has left the queue; its last word is waited for")
