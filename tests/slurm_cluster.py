@@ -19,6 +19,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 CONF = Path("/etc/slurm/slurm.conf")
 FOLDER = Path(tempfile.gettempdir()) / "wakeful-tests-slurm"
 COMMANDS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
@@ -193,6 +195,17 @@ def _start_munge() -> None:
 
 
 @contextlib.contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """As `cluster`; where its daemons can't run on this machine the tests skip, and say why."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(cluster())
+        except (OSError, TimeoutError, subprocess.SubprocessError) as error:
+            pytest.skip(f"Slurm can't be started here: {error}")
+        yield found
+
+
+@contextlib.contextmanager
 def cluster() -> Iterator[Cluster]:
     """A Slurm for this test process and the others that want one; the last one stops it."""
     if answers():
@@ -203,8 +216,12 @@ def cluster() -> Iterator[Cluster]:
         found = Cluster(FOLDER)
         fcntl.flock(door, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_SH)
-        if not found.is_up():
-            found.start()
+        try:
+            if not found.is_up():
+                found.start()
+        except BaseException:
+            found.stop()
+            raise
         fcntl.flock(door, fcntl.LOCK_UN)
         try:
             yield found

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm_cluster import Cluster, ask, cluster, why_not
+from tests.slurm_cluster import Cluster, ask, running_cluster, why_not
 from wakeful.executors.interface import (
     EXIT_NAME,
     LOG_NAME,
@@ -46,7 +46,7 @@ class Place:
         return self.make()
 
     def start(self, name: str, mb: float = 0.001, number: int = 1, **job: object) -> Path:
-        """An attempt that reads a file, a megabyte a second."""
+        """An attempt that reads a file, two megabytes a second."""
         source = self.folder / f"{name}.bin"
         if not source.exists():
             source.write_bytes(os.urandom(int(mb * 1e6)))
@@ -55,7 +55,7 @@ class Place:
             "source": str(source),
             "folder": str(self.folder / f"in-{name}"),
             "in_place": True,
-            "bandwidth_mb_per_s": 1.0,
+            "bandwidth_mb_per_s": 2.0,
             "needs": {"cpus": 1, "memory_mb": 500, "time_s": 600},
             **job,
         }
@@ -92,7 +92,7 @@ class Place:
 def real_slurm() -> Iterator[Cluster]:
     if reason := why_not():
         pytest.skip(reason)
-    with cluster() as found:
+    with running_cluster() as found:
         yield found
 
 
@@ -343,13 +343,13 @@ def test_a_job_cancelled_by_hand_says_so(slurm):
 @pytest.mark.slow
 def test_a_job_that_needs_more_than_it_asked_for_gets_twice_as_much(slurm):
     # No worker fits into 20 MB.
-    folder = slurm.start("a", mb=8, needs={"memory_mb": 20, "time_s": 600})
+    folder = slurm.start("a", mb=16, needs={"memory_mb": 20, "time_s": 600})
     status = slurm.wait_for_end(folder, 90)
     if status.state is AttemptState.DONE:
         pytest.skip("this Slurm does not hold jobs to their memory")
     assert status.state is AttemptState.DIED
     assert "memory" in status.message
-    again = slurm.start("a", mb=8, number=2, needs={"memory_mb": 400, "time_s": 600})
+    again = slurm.start("a", mb=16, number=2, needs={"memory_mb": 400, "time_s": 600})
     name = read_json(again / "submission.json")["name"]
     assert ask("squeue", "-h", "--states=all", f"--name={name}", "-o", "%m").split() == ["800M"]
     assert slurm.wait_for_end(again).state is AttemptState.DONE

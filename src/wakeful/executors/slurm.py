@@ -157,6 +157,10 @@ class SlurmExecutor:
             return replace(status, external_id=self._number(folder))
         if submission is None:
             return AttemptStatus(AttemptState.WAITING)
+        if (lost := read_json(folder / ENDED_NAME)) is not None:
+            return AttemptStatus(
+                AttemptState(lost["attempt"]), str(lost["message"]), external_id=lost["number"]
+            )
         name, place = str(submission["name"]), (str(submission["name"]), int(submission["index"]))
         if name in self._arrays:
             return AttemptStatus(AttemptState.RUNNING, self._why_waiting())
@@ -178,7 +182,7 @@ class SlurmExecutor:
         if time.monotonic() - since < self._options.grace_s:
             return self._running(folder, "it has left the queue; its last word is waited for")
         # Looked at once more: the word may have come between the two looks.
-        return ended_status(folder) or self._lost(folder, int(submission["index"]))
+        return ended_status(folder) or self._lost(folder, *place)
 
     def cancel(self, folder: Path) -> None:
         """See `Executor.cancel`."""
@@ -336,25 +340,32 @@ class SlurmExecutor:
             external_id=self._number(folder),
         )
 
-    def _lost(self, folder: Path, index: int) -> AttemptStatus:
+    def _lost(self, folder: Path, name: str, index: int) -> AttemptStatus:
         """An attempt that is over without a word."""
         number = self._number(folder)
         seen = self._last_seen.pop(folder, None)
         self._gone_since.pop(folder, None)
         state = seen.state if seen is not None and seen.state in _OVER else ""
+        has_begun = (folder / PROCESS_NAME).exists()
         if not state and number is not None:
             state = account_of(number.partition("_")[0], index)
-        if seen is None and not state and not (folder / PROCESS_NAME).exists():
+        if not state and not has_begun and name in {known for known, _ in self._snapshot}:
+            state = "CANCELLED"  # a waiting task that is cancelled is gone without a trace
+        if seen is None and not state and not has_begun:
             return AttemptStatus(AttemptState.WAITING)  # sbatch never heard of it
-        write_json(folder / ENDED_NAME, {"state": state})
         by_us = (folder / CANCELLED_NAME).exists()
         failed = state == "CANCELLED" and not by_us
-        return AttemptStatus(
-            AttemptState.FAILED if failed else AttemptState.DIED,
-            _REASONS.get(state, _UNSAID if not state else f"it ended without a word ({state})")
-            + (f"; job {number} of the cluster" if number else ""),
-            external_id=number,
+        attempt = AttemptState.FAILED if failed else AttemptState.DIED
+        message = _REASONS.get(
+            state, _UNSAID if not state else f"it ended without a word ({state})"
         )
+        message += f"; job {number} of the cluster" if number else ""
+        # What was judged stays so: the next service starts another attempt, or says the same.
+        write_json(
+            folder / ENDED_NAME,
+            {"state": state, "attempt": attempt.value, "message": message, "number": number},
+        )
+        return AttemptStatus(attempt, message, external_id=number)
 
 
 _UNSAID = "it left the queue without a word, and the accounting does not know it"

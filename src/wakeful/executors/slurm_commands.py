@@ -31,6 +31,10 @@ class QueuedTask:
     reason: str
 
 
+NO_TASK = -1
+"""In place of an index: of an array whose waiting tasks were cancelled one by one, Slurm keeps one
+line for all of them, and of a single such task none."""
+
 Snapshot = Mapping[tuple[str, int], QueuedTask]
 """(job name, index in its array) -> what the queue says of it."""
 
@@ -49,10 +53,10 @@ def read_queue(prefix: str) -> Snapshot:
     found: dict[tuple[str, int], QueuedTask] = {}
     for line in lines:
         parts = line.strip().split("|", 4)
-        if len(parts) != 5 or not parts[1].isdigit() or not parts[3].startswith(prefix):
+        if len(parts) != 5 or not parts[3].startswith(prefix):
             continue
         job_id, index, state, name, reason = parts
-        place = (name, int(index))
+        place = (name, int(index) if index.isdigit() else NO_TASK)
         # The same name twice: a later one counts.
         if place not in found or int(found[place].job_id) < int(job_id):
             found[place] = QueuedTask(job_id, state, reason)
