@@ -55,6 +55,25 @@ A field named `<output>_sink` is an ArraySink for that output of the step itself
 SINK_SUFFIX = "_sink"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a step asks of the machine, for the limits of a cluster's jobs.
+
+    Both memory and time grow with channel-hours: channels times the hours of the task. For a
+    `block` step the hour is the block's; for days and sessions all of it.
+    """
+
+    cpus: int = 1
+    """Threads that it makes use of."""
+    gpus: int = 0
+    memory_mb: float = 600.0
+    """However short the recording is: the interpreter, libraries, compiled kernels."""
+    memory_mb_per_channel_hour: float = 20.0
+    time_s: float = 60.0
+    """However short: start, compilation of kernels, a figure."""
+    time_s_per_channel_hour: float = 4.0
+
+
 def parameter(default: Any, *, unit: str, source: str, choices: tuple[str, ...] = ()) -> Any:
     """A field of a step's `Params`, with what the generated reference says of it.
 
@@ -105,6 +124,8 @@ class Step:
     """Why these channels can't give it, "" where they can; None where any can."""
     unused_inputs: Callable[[Any], frozenset[str]] | None = None
     """Optional inputs that need not be made for these parameters; none where None."""
+    resources: Resources = Resources()
+    """What it asks of the machine it runs on."""
     captions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Figure -> what it shows, where the summary does not say it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from wakeful.catalog import load_catalog
 from wakeful.config import Config, Executor, Lab, Library, Work, open_library, write_library
 from wakeful.executors.local import LocalExecutor
+from wakeful.io.store import Store
 from wakeful.ledger import Ledger
 from wakeful.model.time import Interval
 from wakeful.service.reconcile import Service
@@ -105,3 +107,28 @@ def copy_of(small_recording, tmp_path) -> Callable[[str], Path]:
         return target
 
     return copy
+
+
+def service_command(root: Path) -> list[str]:
+    return [sys.executable, "-m", "wakeful", "run", "--once", "--quiet", "--library", str(root)]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(small_recording, tmp_path_factory):
+    """What a run that nobody disturbs leaves: key -> digests of its files."""
+    config = Config(
+        lab=Lab(time_zone="Europe/Berlin"),
+        work=Work(block_s=60.0, settle_s=0.0),
+        executor=Executor(workers=2),
+    )
+    bench = Bench(write_library(tmp_path_factory.mktemp("quiet") / "library", config))
+    bench.add(small_recording, analyses="sleep")
+    assert bench.run()[1].update.status in FINISHED
+    return digests(Store(bench.library.results))
+
+
+def digests(store: Store) -> dict[str, dict[str, str]]:
+    return {
+        r.key: {name: entry["xxh3_128"] for name, entry in r.files.items()}
+        for r in store.receipts()
+    }

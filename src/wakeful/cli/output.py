@@ -16,8 +16,8 @@ from rich.table import Table
 
 from wakeful.catalog import load_catalog
 from wakeful.config import Library, open_library
-from wakeful.executors.local import LocalExecutor
 from wakeful.ledger import Ledger
+from wakeful.service.places import make_executor
 from wakeful.service.reconcile import Service
 from wakeful.sheet.local import LocalSheet
 
@@ -64,8 +64,8 @@ def library_open(path: Path | None, actor: str) -> Iterator[tuple[Library, Ledge
 
 
 def make_service(library: Library, ledger: Ledger, sheet: LocalSheet) -> Service:
-    """The service of a library on this machine."""
-    return Service(library, ledger, sheet, LocalExecutor(), load_catalog())
+    """The service of a library; its jobs run where wakeful.toml says."""
+    return Service(library, ledger, sheet, make_executor(library), load_catalog())
 
 
 def duration(seconds: float) -> str:

@@ -53,6 +53,8 @@ class AttemptStatus:
     pid_start_time: float | None = None
     again: bool = False
     """It failed for a reason that passes by itself, so another try is worth it."""
+    external_id: str | None = None
+    """The number a cluster gave it, once that is known."""
 
     @property
     def has_ended(self) -> bool:
@@ -60,15 +62,43 @@ class AttemptStatus:
         return self.state in (AttemptState.DONE, AttemptState.FAILED, AttemptState.DIED)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What an attempt asks of the machine it runs on; a cluster holds it to that."""
+
+    cpus: int = 1
+    memory_mb: float = 2000.0
+    time_s: float = 3600.0
+    gpus: int = 0
+
+    @classmethod
+    def of(cls, description: dict[str, Any]) -> Needs:
+        """As job.json has it; the defaults where it says nothing."""
+        said = description.get("needs") or {}
+        return cls(
+            cpus=int(said.get("cpus", cls.cpus)),
+            memory_mb=float(said.get("memory_mb", cls.memory_mb)),
+            time_s=float(said.get("time_s", cls.time_s)),
+            gpus=int(said.get("gpus", cls.gpus)),
+        )
+
+
 class Executor(Protocol):
     """Runs the attempts whose folders it is given."""
 
     def submit(self, folder: Path) -> None:
-        """Start the attempt whose job.json lies in `folder`."""
+        """Start the attempt whose job.json lies in `folder`, at once or at the next `flush`."""
+        ...
+
+    def flush(self) -> None:
+        """Start what waits to be started together; called once a pass."""
         ...
 
     def poll(self, folder: Path) -> AttemptStatus:
-        """How the attempt stands; knows attempts that another service process started too."""
+        """How the attempt stands; knows attempts that another service process started too.
+
+        Where that can't be found out just now it stands as it stood: `RUNNING`, with the reason.
+        """
         ...
 
     def cancel(self, folder: Path) -> None:
@@ -100,3 +130,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return tree if isinstance(tree, dict) else None
+
+
+def ended_status(folder: Path) -> AttemptStatus | None:
+    """How an attempt ended by its own word; None while it has left none."""
+    ended = read_json(folder / EXIT_NAME)
+    if ended is None:
+        return None
+    state = AttemptState.DONE if ended["ok"] else AttemptState.FAILED
+    return AttemptStatus(state, str(ended["message"]), 1.0, again=bool(ended.get("again", False)))

@@ -12,18 +12,19 @@ import contextlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from wakeful.executors.interface import (
-    EXIT_NAME,
     LOCK_NAME,
     LOG_NAME,
     PROCESS_NAME,
     PROGRESS_NAME,
     AttemptState,
     AttemptStatus,
+    ended_status,
     read_json,
 )
 from wakeful.io.atomic import write_json
@@ -73,6 +74,9 @@ class LocalExecutor:
             started = psutil.Process(child.pid).create_time()
             write_json(folder / PROCESS_NAME, {"pid": child.pid, "start_time": started})
 
+    def flush(self) -> None:
+        """See `Executor.flush`; `submit` has started everything."""
+
     def poll(self, folder: Path) -> AttemptStatus:
         """See `Executor.poll`."""
         child = self._children.get(folder)
@@ -87,14 +91,11 @@ class LocalExecutor:
         else:
             alive = pid is not None and _is_alive(pid, start_time)
         # Looked at after the process: one that has just ended has left its word by now.
-        ended = read_json(folder / EXIT_NAME)
-        if ended is not None:
+        if (ended := ended_status(folder)) is not None:
             if child is not None:
                 child.wait()  # it has written its last word; a moment later it is gone
             self._children.pop(folder, None)
-            state = AttemptState.DONE if ended["ok"] else AttemptState.FAILED
-            again = bool(ended.get("again", False))
-            return AttemptStatus(state, str(ended["message"]), 1.0, pid, start_time, again)
+            return replace(ended, pid=pid, pid_start_time=start_time)
         if alive:
             progress = read_json(folder / PROGRESS_NAME) or {}
             return AttemptStatus(

@@ -47,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(folder: Path) -> int:
+    if (ended := read_json(folder / EXIT_NAME)) is not None:
+        # A cluster may start a job once more whose end it has not heard of.
+        print(f"{folder}: this was done already", file=sys.stderr)  # noqa: T201 -- the job's log
+        return 0 if ended["ok"] else 1
     write_json(
         folder / PROCESS_NAME,
         {"pid": os.getpid(), "start_time": psutil.Process().create_time()},

@@ -17,6 +17,7 @@ import psutil
 
 from wakeful.catalog import load_catalog
 from wakeful.config import Library, open_library
+from wakeful.executors.slurm_commands import ClusterSilent, has_slurm, partitions
 from wakeful.ledger import Ledger
 from wakeful.model.errors import WakefulError
 from wakeful.pipeline.machine import code_version, library_versions
@@ -53,6 +54,7 @@ def examine(path: Path | None) -> tuple[Finding, ...]:
         _disk(library),
         _database(library),
         _service(library),
+        *_cluster(library),
     ]
     return tuple(findings)
 
@@ -185,6 +187,53 @@ def _filesystem_of(path: Path) -> str:
         if str(path).startswith(mount.rstrip("/") + "/") and len(mount) > len(best):
             best, kind = mount, partition.fstype
     return kind
+
+
+def _cluster(library: Library) -> list[Finding]:
+    """Whether the cluster answers, where the library uses one."""
+    if library.config.executor.kind != "slurm":
+        return []
+    options = library.config.executor.slurm
+    if not has_slurm():
+        return [
+            Finding(
+                "cluster",
+                "bad",
+                "sbatch, squeue or scancel is not installed here",
+                "run the service on a machine that can submit jobs (a login node)",
+            )
+        ]
+    try:
+        known = partitions()
+    except ClusterSilent as error:
+        return [
+            Finding(
+                "cluster", "bad", f"does not answer: {error}", "ask who looks after the cluster"
+            )
+        ]
+    names = ", ".join(f"{name} ({state})" for name, state in known.items())
+    if options.partition and options.partition not in known:
+        return [
+            Finding(
+                "cluster",
+                "bad",
+                f"has no partition {options.partition}; it has {names}",
+                "correct executor.slurm.partition in wakeful.toml",
+            )
+        ]
+    findings = [Finding("cluster", "good", f"partitions {names}")]
+    filesystem = _filesystem_of(library.jobs)
+    if filesystem not in _NETWORK_FILESYSTEMS:
+        findings.append(
+            Finding(
+                "cluster's view",
+                "note",
+                f"{library.root} lies on {filesystem or 'an unknown kind of disk'}; the nodes must "
+                "see it under the same path",
+                "put the library on the cluster's shared disk, the database on a local one",
+            )
+        )
+    return findings
 
 
 def _service(library: Library) -> Finding:

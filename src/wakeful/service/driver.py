@@ -46,6 +46,8 @@ class _Driven:
     message: str = ""
     place: str | None = None
     """Where it writes alone: no two jobs of one place run at a time."""
+    external_id: str | None = None
+    """As the ledger has it."""
 
 
 class Driver:
@@ -77,6 +79,10 @@ class Driver:
         for driven in self._driven.values():
             if driven.state is DriveState.RUNNING and driven.folder is not None:
                 self._judge(driven, self._executor.poll(driven.folder))
+
+    def flush(self) -> None:
+        """Let what was started in this pass go, where it goes together."""
+        self._executor.flush()
 
     @property
     def n_running(self) -> int:
@@ -190,11 +196,19 @@ class Driver:
 
     def _note_start(self, driven: _Driven) -> None:
         status = driven.status
-        self._ledger.start_job(driven.job_id, pid=status.pid, pid_start_time=status.pid_start_time)
+        driven.external_id = status.external_id
+        self._ledger.start_job(
+            driven.job_id,
+            pid=status.pid,
+            pid_start_time=status.pid_start_time,
+            external_id=status.external_id,
+        )
 
     def _judge(self, driven: _Driven, status: AttemptStatus) -> None:
         driven.status = status
         if not status.has_ended:
+            if status.external_id != driven.external_id:
+                self._note_start(driven)  # the cluster has given it a number by now
             return
         self._close(driven.job_id, status)
         died = status.state is AttemptState.DIED

@@ -16,13 +16,13 @@ from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.executors.interface import Executor
 from wakeful.io.atomic import storable_text, sweep_temporaries
-from wakeful.io.codec import to_plain
 from wakeful.io.mirror import MANIFEST_NAME, intake_folder
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, RunState
 from wakeful.model.errors import NoRecording, StillGrowing, WakefulError
 from wakeful.model.quality import duration_text
 from wakeful.pipeline.keys import digest
+from wakeful.pipeline.needs import describe_job
 from wakeful.pipeline.plan import Job, Plan, Task
 from wakeful.service.driver import Driver, DriveState
 from wakeful.service.intake import Intake
@@ -74,7 +74,7 @@ class Service:
         self._swept = -_SWEEP_EVERY_S
         config = library.config.executor
         self._driver = Driver(
-            executor, ledger, library.jobs, slots=config.workers, attempts=config.attempts
+            executor, ledger, library.jobs, slots=config.slots, attempts=config.attempts
         )
         self._intake = Intake(library, self._driver, self._begin)
 
@@ -148,6 +148,7 @@ class Service:
                 traceback.print_exc()
                 self._fail(work, fault(error))
             updates[row.identifier] = make_update(row, work, self._clock)
+        self._driver.flush()
         self._sheet.write_statuses(tuple(updates.values()))
         return tuple(
             make_view(row, updates[row.identifier], self._works.get(row.identifier)) for row in rows
@@ -261,11 +262,7 @@ class Service:
                 self._begin(work, RunState.RUNNING)
                 self._driver.start(
                     job.name,
-                    {
-                        "kind": "steps",
-                        "results": str(self._library.results),
-                        "job": to_plain(job),
-                    },
+                    describe_job(job, self._library.results, self._catalog),
                     work.run_id,
                     [task.key for task in job.tasks if task.key in work.missing],
                 )
