@@ -8,6 +8,7 @@ with their receipts, says how far it is, and leaves exit.json. It never opens th
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -79,7 +80,26 @@ def _is_passing(error: WakefulError) -> bool:
     """Whether another try, later, may go well."""
     from wakeful.io.mirror import TakenInElsewhere
 
-    return isinstance(error, TakenInElsewhere | StillGrowing)
+    cause = error.__cause__
+    if isinstance(cause, OSError):
+        return cause.errno in _PASSING
+    return isinstance(cause, MemoryError) or isinstance(error, TakenInElsewhere | StillGrowing)
+
+
+_PASSING = frozenset(
+    {
+        errno.EAGAIN,
+        errno.EDQUOT,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
+"""A full or failing disk, a lost server, too much at one time: somebody may mend it meanwhile."""
 
 
 class _Progress:

@@ -55,17 +55,35 @@ class Runner:
     def run(self, report: Report | None = None) -> list[Receipt]:
         """Make what is not there yet; returns the new receipts.
 
+        Where a step fails, what does not need its result is made all the same.
+
         Raises
         ------
         StepFailed
-            A step ended in an error; what was made before it stays.
+            Steps ended in an error; what was made stays. The first error is the cause.
         """
         made: list[Receipt] = []
+        lost: set[str] = set()
+        failures: list[StepFailed] = []
         for number, task in enumerate(self._job.tasks):
             if report is not None:
                 report(task, number, len(self._job.tasks))
-            if not self._store.has(task.folder, task.key):
-                made.append(self._make(task))
+            if any(need.key in lost for need in task.needs):
+                lost.add(task.key)
+            elif not self._store.has(task.folder, task.key):
+                try:
+                    made.append(self._make(task))
+                except StepFailed as error:
+                    lost.add(task.key)
+                    failures.append(error)
+        if len(failures) > 1:
+            more = " | ".join(str(error) for error in failures[1:])
+            first = failures[0]
+            raise StepFailed(
+                f"{first.what} | {more}", where=first.where, remedy=first.remedy
+            ) from first.__cause__
+        if failures:
+            raise failures[0]
         return made
 
     def _make(self, task: Task) -> Receipt:

@@ -6,6 +6,7 @@ the folder of jobs: a kill may fall between the two, and either can be cleared b
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +24,9 @@ from wakeful.executors.interface import (
 )
 from wakeful.io.atomic import storable_text
 from wakeful.ledger import JobState, Ledger, UnknownRecord
+
+_FIRST_PAUSE_S = 1.0
+"""Before another try at what may pass by itself; doubled with each."""
 
 
 class DriveState(StrEnum):
@@ -48,6 +52,8 @@ class _Driven:
     """Where it writes alone: no two jobs of one place run at a time."""
     external_id: str | None = None
     """As the ledger has it."""
+    not_before: float = 0.0
+    """On the monotonic clock: what is in the way may pass by then."""
 
 
 class Driver:
@@ -126,6 +132,8 @@ class Driver:
         if driven.state in (DriveState.FAILED, DriveState.DONE):
             return True
         driven.place = _place_of(description)
+        if time.monotonic() < driven.not_before:
+            return False
         if self.n_running >= self._slots or self._is_occupied(driven.place):
             return False
         number = self._new_number(name)
@@ -216,6 +224,8 @@ class Driver:
             driven.state = DriveState.DONE
         elif (died or status.again) and driven.tries < self._attempts:
             driven.state = DriveState.WAITING  # started again with the next free slot
+            if not died:
+                driven.not_before = time.monotonic() + _FIRST_PAUSE_S * 2 ** (driven.tries - 1)
         else:
             driven.state = DriveState.FAILED
             driven.message = status.message

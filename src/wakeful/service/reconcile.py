@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -28,6 +29,7 @@ from wakeful.service.driver import Driver, DriveState
 from wakeful.service.intake import Intake
 from wakeful.service.planning import check_can_compute, plan_request
 from wakeful.service.publication import publish_row
+from wakeful.service.set_aside import makeable, without_missing
 from wakeful.service.targets import Prepared, marks_of, prepare
 from wakeful.service.work import (
     LOOK_AGAIN_S,
@@ -237,34 +239,42 @@ class Service:
         return planned is not None and planned != marks_of(self._ledger, work.request)
 
     def _run_jobs(self, work: Work) -> bool:
-        """Start what can be started; True when every result is there."""
-        failures: list[str] = []
+        """Start what can be started; True when every result is there that can be had."""
+        failures: dict[str, str] = dict(work.given_up)
         running: list[tuple[str, float]] = []
         open_jobs: set[str] = set()
+        # Jobs that failed, or for which nothing is left that can be made without those.
+        hopeless: set[str] = set()
         for job in work.jobs:
             if not any(task.key in work.missing for task in job.tasks):
                 continue
             state, message, fraction = self._driver.state(job.name)
             if state in (DriveState.DONE, DriveState.RUNNING, DriveState.FAILED):
                 self._note_results(work, job)
-            if state is DriveState.FAILED:
-                failures.append(message)
+            if state is DriveState.FAILED or job.name in work.given_up:
+                failures.setdefault(job.name, message)
                 open_jobs.add(job.name)
+                hopeless.add(job.name)
                 continue
+            todo = makeable(job, work.missing)
             if state is DriveState.DONE:
                 if not any(task.key in work.missing for task in job.tasks):
                     continue
-                self._driver.forget(job.name)  # its results were removed meanwhile
+                if todo:
+                    self._driver.forget(job.name)  # its results were removed meanwhile
             open_jobs.add(job.name)
             if state is DriveState.RUNNING:
                 running.append((message, fraction))
-            elif not open_jobs.intersection(job.after):
+            elif open_jobs.intersection(job.after) <= hopeless:
+                if not todo:
+                    hopeless.add(job.name)
+                    continue
                 self._begin(work, RunState.RUNNING)
                 self._driver.start(
                     job.name,
-                    describe_job(job, self._library.results, self._catalog),
+                    describe_job(replace(job, tasks=todo), self._library.results, self._catalog),
                     work.run_id,
-                    [task.key for task in job.tasks if task.key in work.missing],
+                    [task.key for task in todo],
                 )
                 if self._driver.state(job.name)[0] is DriveState.RUNNING:
                     running.append(("starting", 0.0))
@@ -272,22 +282,28 @@ class Service:
             return True
         n_tasks = len(work.plan.tasks) if work.plan else 0
         work.progress = f"{n_tasks - len(work.missing)} of {n_tasks} results"
-        if failures and not running and not self._can_go_on(work, open_jobs):
-            if self._plan_anew(work):
-                return False
-            raise WakefulError(summarise(dict.fromkeys(failures)))
+        if failures and not running and open_jobs <= hopeless:
+            return self._set_aside(work, failures)
         work.status = Status.RUNNING if work.started else Status.QUEUED
         work.message = " | ".join(dict.fromkeys(m for m, _ in running))
         return False
 
-    def _can_go_on(self, work: Work, open_jobs: set[str]) -> bool:
-        """Whether some job of the row still waits for nothing but a free slot."""
-        return any(
-            job.name in open_jobs
-            and self._driver.state(job.name)[0] is DriveState.WAITING
-            and not open_jobs.intersection(job.after)
-            for job in work.jobs
-        )
+    def _set_aside(self, work: Work, failures: dict[str, str]) -> bool:
+        """Give up what failed; whether there is something to publish without it.
+
+        Raises
+        ------
+        WakefulError
+            Nothing that could be shown has been made.
+        """
+        if failures.keys() - work.given_up.keys() and self._plan_anew(work):
+            return False
+        work.given_up = failures
+        if work.plan is None or not any(
+            task.kind == "figure" and task.key not in work.missing for task in work.plan.tasks
+        ):
+            raise WakefulError(summarise(dict.fromkeys(failures.values())))
+        return True
 
     def _note_results(self, work: Work, job: Job) -> None:
         fresh = [
@@ -326,21 +342,24 @@ class Service:
     def _publish(self, work: Work) -> None:
         if work.plan is None or work.prepared is None:
             raise RuntimeError("published before it was planned")
-        if work.plan.goes_on:
-            self._publish_meanwhile(work, work.plan, work.prepared)
+        plan = without_missing(work.plan, work.jobs, work.missing, work.given_up)
+        if plan.goes_on:
+            self._publish_meanwhile(work, plan, work.prepared)
             return
         if work.made:
             self._begin(work, RunState.PUBLISHING)
         publication = publish_row(
-            self._library, self._store, self._catalog, work.request, work.prepared, work.plan
+            self._library, self._store, self._catalog, work.request, work.prepared, plan
         )
         work.published = True
-        n_tasks = len(work.plan.tasks)
+        n_tasks = len(plan.tasks)
         work.progress = (
             f"{n_tasks} results, nothing was computed anew"
             if work.made == 0
             else f"{n_tasks} results, {work.made} computed"
         )
+        if work.missing:
+            work.progress = f"{n_tasks} of {n_tasks + len(work.missing)} results, the rest failed"
         work.link = str(publication.report)
         warnings = publication.warnings
         work.end(Status.DONE_WITH_WARNINGS if warnings else Status.DONE, " | ".join(warnings))

@@ -48,6 +48,8 @@ class Work:
     """Keys of the results that are not there yet."""
     made: int = 0
     """How many results this service saw being made for the row."""
+    given_up: dict[str, str] = field(default_factory=dict)
+    """Name of each job that failed and is not tried again -> its message."""
     growing: bool = False
     """Whether the recording goes on."""
     published: bool = False
@@ -101,7 +103,7 @@ class Work:
         self.status, self.message, self.progress = Status.QUEUED, "", ""
         self.started = self.finished = None
         self.manifest = self.prepared = self.plan = None
-        self.jobs, self.missing, self.made = (), set(), 0
+        self.jobs, self.missing, self.made, self.given_up = (), set(), 0, {}
         self.growing = self.published = False
 
 

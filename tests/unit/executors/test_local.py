@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from wakeful.executors.local import LocalExecutor
 from wakeful.executors.worker import main
 from wakeful.io.holding import hold, is_held
 from wakeful.io.mirror import intake, read_manifest
+from wakeful.model.errors import StepFailed
 
 
 def wait_for(executor: LocalExecutor, folder: Path, timeout_s: float = 60.0):
@@ -329,3 +331,16 @@ def test_a_last_word_that_a_power_cut_emptied_is_no_word(tmp_path):
     (folder / LOCK_NAME).touch()
     (folder / EXIT_NAME).touch()
     assert LocalExecutor().poll(folder).state is AttemptState.DIED
+
+
+def test_a_full_disk_may_pass_and_a_wrong_path_does_not():
+    def failed(cause: BaseException) -> StepFailed:
+        try:
+            raise StepFailed("x") from cause
+        except StepFailed as error:
+            return error
+
+    assert worker._is_passing(failed(OSError(errno.ENOSPC, "full")))
+    assert worker._is_passing(failed(MemoryError()))
+    assert not worker._is_passing(failed(NotADirectoryError(errno.ENOTDIR, "no")))
+    assert not worker._is_passing(StepFailed("x"))

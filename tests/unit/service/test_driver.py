@@ -251,6 +251,7 @@ def test_what_passes_by_itself_is_tried_again_but_not_for_ever(tmp_path, ledger,
     driver, executor = make(tmp_path, ledger, *[AttemptState.FAILED] * 3)
     passing = AttemptStatus(AttemptState.FAILED, "taken in elsewhere", again=True)
     monkeypatch.setattr(executor, "poll", lambda _: passing)
+    monkeypatch.setattr(driver_module, "_FIRST_PAUSE_S", 0.0)
     for _ in range(2):
         driver.start("a", {}, 1, [])
         driver.poll()
@@ -275,3 +276,15 @@ def test_a_start_that_fails_is_closed_in_the_ledger(tmp_path, ledger, monkeypatc
     assert ledger.open_jobs() == ()
     assert driver.start("a", {}, 1, [])
     assert [f.name for f in executor.submitted] == ["2"]
+
+
+def test_before_another_try_at_what_may_pass_there_is_a_pause(tmp_path, ledger, monkeypatch):
+    driver, executor = make(tmp_path, ledger, *[AttemptState.FAILED] * 2)
+    monkeypatch.setattr(
+        executor, "poll", lambda _: AttemptStatus(AttemptState.FAILED, "disk full", again=True)
+    )
+    monkeypatch.setattr(driver_module, "_FIRST_PAUSE_S", 3600.0)
+    assert driver.start("a", {}, 1, [])
+    driver.poll()
+    assert not driver.start("a", {}, 1, [])
+    assert len(executor.submitted) == 1
