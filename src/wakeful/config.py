@@ -11,8 +11,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -21,15 +19,12 @@ from pydantic import (
 
 from wakeful.model.errors import BadConfig, NoLibrary
 from wakeful.model.subject import LightSchedule
+from wakeful.oversight_config import Notices, Section, Service
 
 CONFIG_NAME = "wakeful.toml"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Lab(_Section):
+class Lab(Section):
     """Where and how the lab records."""
 
     time_zone: str = Field("UTC", description="IANA name of the lab's time zone")
@@ -69,7 +64,7 @@ class Lab(_Section):
         return LightSchedule(on=self.lights_on, off=self.lights_off)
 
 
-class Work(_Section):
+class Work(Section):
     """How a recording is cut and taken in."""
 
     block_s: Annotated[float, Field(gt=0)] = Field(
@@ -117,7 +112,7 @@ class Work(_Section):
         return self
 
 
-class Slurm(_Section):
+class Slurm(Section):
     """How jobs are handed to a Slurm cluster; [executor.slurm]."""
 
     partition: str = Field("", description="Partition; the cluster's default where empty")
@@ -164,7 +159,7 @@ class Slurm(_Section):
         return options
 
 
-class Executor(_Section):
+class Executor(Section):
     """Where the work runs."""
 
     kind: Literal["local", "slurm"] = Field(
@@ -187,7 +182,7 @@ class Executor(_Section):
         return self.workers if self.kind == "local" else self.workers + self.slurm.max_jobs
 
 
-class Folders(_Section):
+class Folders(Section):
     """Where things are; relative paths count from the library's folder."""
 
     database: Path = Field(Path("wakeful.sqlite"), description="SQLite file; on a local disk")
@@ -201,9 +196,10 @@ class Folders(_Section):
     pipelines: Path = Field(
         Path("pipelines"), description="Named versions of the pipeline (`wakeful pipeline save`)"
     )
+    logs: Path = Field(Path("logs"), description="What the service did, see `wakeful logs`")
 
 
-class Pipeline(_Section):
+class Pipeline(Section):
     """Which version of the pipeline a project uses."""
 
     version: str = Field(
@@ -214,7 +210,7 @@ class Pipeline(_Section):
     )
 
 
-class Sharing(_Section):
+class Sharing(Section):
     """Who recorded, for files that are handed on (NWB, zarr)."""
 
     institution: str = Field("", description="For example your university")
@@ -231,7 +227,7 @@ class Sharing(_Section):
         return names
 
 
-class Animal(_Section):
+class Animal(Section):
     """What is known of an animal, for files that are handed on; [subjects.ID]."""
 
     species: str = Field("", description='Latin name, e.g. "Mus musculus"; "mouse" and "rat" do')
@@ -249,12 +245,14 @@ class Animal(_Section):
         return named
 
 
-class Config(_Section):
+class Config(Section):
     """All of wakeful.toml."""
 
     lab: Lab = Lab()
     work: Work = Work()
     executor: Executor = Executor()
+    service: Service = Service()
+    notices: Notices = Notices()
     folders: Folders = Folders()
     pipeline: Pipeline = Pipeline()
     sharing: Sharing = Sharing()
@@ -316,6 +314,11 @@ class Library:
     def pipelines(self) -> Path:
         """Named versions of the pipeline."""
         return self.root / self.config.folders.pipelines
+
+    @property
+    def logs(self) -> Path:
+        """What the service did."""
+        return self.root / self.config.folders.logs
 
     def parameter_sets(self) -> tuple[str, ...]:
         """Names of the parameter sets; "default" is always there."""

@@ -17,6 +17,7 @@ _COMMANDS = {
     "add": "library.add",
     "run": "library.run",
     "status": "library.status",
+    "logs": "logs.logs",
     "report": "library.report",
     "backup": "library.backup",
     "mirror": "mirror.mirror",

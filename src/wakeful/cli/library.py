@@ -31,6 +31,7 @@ from wakeful.io.store import Store
 from wakeful.model.errors import BadChannels, BadConfig, BadRow
 from wakeful.service.lock import hold_library
 from wakeful.service.lookup import find_session, republish
+from wakeful.service.oversight import oversee
 from wakeful.service.reconcile import make_context
 from wakeful.service.work import RowView
 from wakeful.sheet.interface import Status
@@ -241,17 +242,27 @@ def _check_recording(recording: Path, channels: str, subject: str) -> None:
 def run(
     once: Annotated[bool, typer.Option("--once", help="Stop when nothing is left to do.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the whole log here too.")
+    ] = False,
     library: LibraryOption = None,
 ) -> None:
     """Make what the rows ask for: once, or for ever.
 
+    What happens meanwhile is written into the library's log (`wakeful logs`).
+
     Ends with 0 where every ticked row is done, with 1 where one needs attention or failed.
     """
     opened = open_library(library)
-    with hold_library(opened.root), library_open(opened.root, "service") as (_, ledger, sheet):
+    with (
+        hold_library(opened.root),
+        library_open(opened.root, "service") as (_, ledger, sheet),
+        oversee(opened, ledger, verbose=verbose) as oversight,
+    ):
         service = make_service(opened, ledger, sheet)
         try:
-            with progress_display(quiet) as show:
+            with progress_display(quiet) as draw:
+                show = oversight.watch(draw)
                 if not once:
                     service.run_forever(show)
                 views = service.run_once(show)

@@ -24,6 +24,7 @@ from wakeful.executors.interface import (
 )
 from wakeful.io.atomic import storable_text
 from wakeful.ledger import JobState, Ledger, UnknownRecord
+from wakeful.logs import get_log
 
 _FIRST_PAUSE_S = 1.0
 """Before another try at what may pass by itself; doubled with each."""
@@ -54,6 +55,10 @@ class _Driven:
     """As the ledger has it."""
     not_before: float = 0.0
     """On the monotonic clock: what is in the way may pass by then."""
+    began: float = 0.0
+    """On the monotonic clock: when this service started it, or found it."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What it is about, for the log."""
 
 
 class Driver:
@@ -78,6 +83,8 @@ class Driver:
         self._attempts = attempts
         self._driven: dict[str, _Driven] = {}
         self._took_over = False
+        self.n_retried = 0
+        """Attempts that were not the first."""
 
     def poll(self) -> None:
         """Look at every attempt that runs; the first time also for those of an earlier service."""
@@ -94,6 +101,16 @@ class Driver:
     def n_running(self) -> int:
         """How many jobs run now."""
         return sum(d.state is DriveState.RUNNING for d in self._driven.values())
+
+    @property
+    def n_failed(self) -> int:
+        """How many jobs have been given up."""
+        return sum(d.state is DriveState.FAILED for d in self._driven.values())
+
+    @property
+    def n_waiting(self) -> int:
+        """How many jobs wait for a slot, or for another try."""
+        return sum(d.state is DriveState.WAITING for d in self._driven.values())
 
     def state(self, name: str) -> tuple[DriveState, str, float]:
         """How a job stands: state, message, done from 0 to 1."""
@@ -150,7 +167,10 @@ class Driver:
             raise
         driven.state = DriveState.RUNNING
         driven.status = self._executor.poll(driven.folder)
+        driven.began, driven.facts = time.monotonic(), _facts_of(description)
+        self.n_retried += driven.tries > 1
         self._note_start(driven)
+        get_log().info("job started", job=driven.job_id, run=run_id, **driven.facts)
         return True
 
     def forget(self, name: str) -> None:
@@ -185,6 +205,7 @@ class Driver:
             self._driven[job.job_id if name in self._driven else name] = driven
             if job.state is JobState.INTENDED:
                 self._note_start(driven)
+            get_log().info("job adopted", job=job.job_id, run=job.run_id, **driven.facts)
         self._took_over = True
 
     def _new_number(self, name: str) -> int:
@@ -231,6 +252,21 @@ class Driver:
             driven.message = status.message
             if died:
                 driven.message = f"{status.message}; tried {driven.tries} times"
+        self._log_end(driven, status)
+
+    def _log_end(self, driven: _Driven, status: AttemptStatus) -> None:
+        facts = {
+            "job": driven.job_id,
+            **driven.facts,
+            "seconds": round(time.monotonic() - driven.began, 1),
+            "message": status.message,
+        }
+        if status.state is AttemptState.DONE:
+            get_log().info("job done", **facts)
+        elif driven.state is DriveState.WAITING:
+            get_log().warning("job will be tried again", **facts, tries=driven.tries)
+        else:
+            get_log().error("job failed", **facts, tries=driven.tries)
 
     def _close(self, job_id: str, status: AttemptStatus) -> None:
         if job_id not in {job.job_id for job in self._ledger.open_jobs()}:
@@ -243,8 +279,34 @@ class Driver:
 
 
 def _adopted(job_id: str, folder: Path, status: AttemptStatus) -> _Driven:
-    place = _place_of(read_json(folder / JOB_NAME) or {})
-    return _Driven(job_id, folder, status, 1, DriveState.RUNNING, place=place)
+    description = read_json(folder / JOB_NAME) or {}
+    return _Driven(
+        job_id,
+        folder,
+        status,
+        1,
+        DriveState.RUNNING,
+        place=_place_of(description),
+        began=time.monotonic(),
+        facts=_facts_of(description),
+    )
+
+
+def _facts_of(description: dict[str, Any]) -> dict[str, str]:
+    """What a job is about, for the log: a job outlives the service that knew its row."""
+    if description.get("kind") == "take_in":
+        return {"source": str(description.get("source", ""))}
+    job = description.get("job")
+    if not isinstance(job, dict):
+        return {}
+    session = job.get("session", {})
+    steps = dict.fromkeys(str(task.get("step", "")) for task in job.get("tasks", ()))
+    return {
+        "subject": str(session.get("subject", {}).get("identifier", "")),
+        "session": str(session.get("name", "")),
+        "step": ", ".join(steps),
+        "scope": str(description.get("comment", "")).partition(": ")[2].partition(": ")[0],
+    }
 
 
 def _place_of(description: dict[str, Any]) -> str | None:

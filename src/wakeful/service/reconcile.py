@@ -7,7 +7,6 @@ store, what runs from the jobs' folders. A service that is killed therefore lose
 from __future__ import annotations
 
 import time
-import traceback
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from wakeful.io.atomic import storable_text, sweep_temporaries
 from wakeful.io.mirror import MANIFEST_NAME, intake_folder
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, RunState
+from wakeful.logs import facts_of, get_log
 from wakeful.model.errors import NoRecording, StillGrowing, WakefulError
 from wakeful.model.quality import duration_text
 from wakeful.pipeline.keys import digest
@@ -142,13 +142,14 @@ class Service:
         )
         for row in order:
             work = self._work_for(row, asked[row.identifier])
-            try:
-                self._advance(work)
-            except WakefulError as error:
-                self._fail(work, error)
-            except Exception as error:  # noqa: BLE001 -- a fault in one row must not stop the others
-                traceback.print_exc()
-                self._fail(work, fault(error))
+            with facts_of(row=row.number, subject=row.subject):
+                try:
+                    self._advance(work)
+                except WakefulError as error:
+                    self._fail(work, error)
+                except Exception as error:  # noqa: BLE001 -- one row's fault stops no other
+                    get_log().exception("a fault of Wakeful itself")
+                    self._fail(work, fault(error))
             updates[row.identifier] = make_update(row, work, self._clock)
         self._driver.flush()
         self._sheet.write_statuses(tuple(updates.values()))
@@ -314,10 +315,20 @@ class Service:
         if fresh:
             work.missing -= {task.key for task in fresh}
             work.made += len(fresh)
-            self._index(fresh)
+            for entry in self._index(fresh):
+                get_log().info(
+                    "result made",
+                    session=entry.session,
+                    step=entry.step,
+                    kind=entry.kind,
+                    scope=entry.scope,
+                    seconds=entry.seconds,
+                    bytes=entry.bytes,
+                    key=entry.key[:12],
+                )
 
-    def _index(self, tasks: list[Task]) -> None:
-        """Put results that are there into the ledger's index."""
+    def _index(self, tasks: list[Task]) -> list[ResultEntry]:
+        """Put results that are there into the ledger's index; gives those that are new there."""
         known = self._ledger.known_keys([task.key for task in tasks])
         entries = []
         for task in tasks:
@@ -338,6 +349,7 @@ class Service:
                 )
         if entries:
             self._ledger.index_results(entries)
+        return entries
 
     def _publish(self, work: Work) -> None:
         if work.plan is None or work.prepared is None:

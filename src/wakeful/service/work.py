@@ -130,6 +130,8 @@ class RowView:
     n_results: int
     n_present: int
     n_made: int
+    session: str = ""
+    """The session's name, once it is known."""
 
 
 Watch = Callable[[tuple[RowView, ...], int], None]
@@ -176,7 +178,8 @@ def make_view(row: SheetRow, update: StatusUpdate, work: Work | None) -> RowView
     if work is None or work.plan is None:
         return RowView(row, update, 0, 0, 0)
     n_results = len(work.plan.tasks)
-    return RowView(row, update, n_results, n_results - len(work.missing), work.made)
+    n_present = n_results - len(work.missing)
+    return RowView(row, update, n_results, n_present, work.made, work.plan.session.name)
 
 
 def name_source(text: str, manifest: Manifest | None) -> str:
