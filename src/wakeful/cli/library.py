@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import shlex
+import signal
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +44,7 @@ _COLOURS = {
     Status.NEEDS_ATTENTION: "red",
     Status.RUNNING: "cyan",
     Status.FOLLOWING: "cyan",
+    Status.PAUSED: "magenta",
     Status.TRANSFERRING: "cyan",
 }
 
@@ -248,6 +250,8 @@ def run(
     Ends with 0 where every ticked row is done, with 1 where one needs attention or failed.
     """
     opened = open_library(library)
+    # Ends as Ctrl-C does: statuses are written whole, workers go on and are adopted later.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with hold_library(opened.root), library_open(opened.root, "service") as (_, ledger, sheet):
         service = make_service(opened, ledger, sheet)
         try:

@@ -15,6 +15,7 @@ from wakeful.ledger.marks import MarkCells, MarkRecord
 from wakeful.ledger.results import ResultEntry
 from wakeful.ledger.rows import RowCells, RowRecord, RowStatus
 from wakeful.ledger.runs import JobRecord, JobState, RunRecord, RunState, canonical_json
+from wakeful.ledger.wishes import Wish, WishRecord
 
 __all__ = [
     "AuditEntry",
@@ -34,5 +35,7 @@ __all__ = [
     "RunRecord",
     "RunState",
     "UnknownRecord",
+    "Wish",
+    "WishRecord",
     "canonical_json",
 ]

@@ -150,6 +150,15 @@ MARKS: Final = Table(
     sqlite_autoincrement=True,
 )
 
+WISHES: Final = Table(
+    "wishes",
+    METADATA,
+    Column("row_id", Integer, primary_key=True),
+    Column("wish", Text, primary_key=True),
+    Column("author", Text, nullable=False),
+    Column("made", UtcTime, nullable=False),
+)
+
 AUDIT: Final = Table(
     "audit",
     METADATA,

@@ -30,6 +30,7 @@ from wakeful.service.intake import Intake
 from wakeful.service.planning import check_can_compute, plan_request
 from wakeful.service.publication import publish_row
 from wakeful.service.set_aside import makeable, without_missing
+from wakeful.service.steering import Steering, stop_gone
 from wakeful.service.targets import Prepared, marks_of, prepare
 from wakeful.service.work import (
     LOOK_AGAIN_S,
@@ -79,6 +80,7 @@ class Service:
             executor, ledger, library.jobs, slots=config.slots, attempts=config.attempts
         )
         self._intake = Intake(library, self._driver, self._begin)
+        self._steering = Steering(ledger, self._driver, self._intake)
 
     def run_once(
         self, watch: Watch | None = None, patience_s: float | None = None
@@ -98,7 +100,7 @@ class Service:
             views = self.run_pass()
             if watch is not None:
                 watch(views, self._driver.n_running)
-            open_works = [w for w in self._works.values() if not w.has_ended]
+            open_works = [w for w in self._works.values() if not (w.has_ended or w.held)]
             if time.monotonic() > patience:
                 open_works = [w for w in open_works if not w.waits]
                 # Else a fast recording would have something to be taken in for ever.
@@ -113,7 +115,7 @@ class Service:
             views = self.run_pass()
             if watch is not None:
                 watch(views, self._driver.n_running)
-            busy = any(not w.has_ended and not w.waits for w in self._works.values())
+            busy = any(not (w.has_ended or w.waits or w.held) for w in self._works.values())
             time.sleep(_PAUSE_S if busy else self._library.config.executor.poll_s)
 
     def run_pass(self) -> tuple[RowView, ...]:
@@ -130,8 +132,8 @@ class Service:
             for identifier, c in checked.items()
             if c.request is not None and c.request.run
         }
-        for gone in set(self._works) - set(asked):
-            del self._works[gone]  # what runs for it ends; nothing new is started
+        self._steering.look()
+        stop_gone(self._steering, self._works, asked, self._ledger)
         updates: dict[str, StatusUpdate] = {}
         for row in rows:
             if row.identifier not in asked:
@@ -143,7 +145,8 @@ class Service:
         for row in order:
             work = self._work_for(row, asked[row.identifier])
             try:
-                self._advance(work)
+                if not self._is_held(row, work):
+                    self._advance(work)
             except WakefulError as error:
                 self._fail(work, error)
             except Exception as error:  # noqa: BLE001 -- a fault in one row must not stop the others
@@ -176,6 +179,13 @@ class Service:
         work = Work(request, run.id)
         self._works[row.identifier] = work
         return work
+
+    def _is_held(self, row: SheetRow, work: Work) -> bool:
+        """Whether somebody paused or cancelled a row."""
+        others = (
+            w for w in self._works.values() if w is not work and w.status is not Status.CANCELLED
+        )
+        return self._steering.hold(int(row.identifier), work, lambda: others)
 
     def _advance(self, work: Work) -> None:
         if work.has_ended:

@@ -52,6 +52,8 @@ class Work:
     """Name of each job that failed and is not tried again -> its message."""
     growing: bool = False
     """Whether the recording goes on."""
+    held: bool = False
+    """Whether nothing is started for it: paused or cancelled."""
     published: bool = False
     """Whether what the plan gives has been published."""
     signature: Signature | None = None

@@ -105,6 +105,7 @@ class Status(StrEnum):
     FAILED = "failed"
     NEEDS_ATTENTION = "needs attention"
     CANCELLED = "cancelled"
+    PAUSED = "paused"
 
     @property
     def help(self) -> str:
@@ -121,6 +122,7 @@ _STATUS_HELP: Final = {
         "The recording goes on; the hours that are complete are analysed, and the report is "
         "provisional."
     ),
+    Status.PAUSED: "Somebody paused the row or the library: nothing new is started.",
     Status.PUBLISHING: "Figures and report are being written.",
     Status.DONE: "Everything asked for is there; the link leads to it.",
     Status.DONE_WITH_WARNINGS: "Everything is there; the message says what to know about it.",
