@@ -21,6 +21,7 @@ _COMMANDS = {
     "resume": "steering.resume",
     "cancel": "steering.cancel",
     "retry": "steering.retry",
+    "gc": "steering.gc",
     "report": "library.report",
     "backup": "library.backup",
     "mirror": "mirror.mirror",
