@@ -6,7 +6,8 @@ Both sides go through the same rules (`wakeful.sleep.bout_statistics`), at 10 s.
 
 When their lights went on is not said. The recordings began at 09:00, the authors' own scripts cut
 them into two halves of 12 h, and all three mice wake up at 21:00; so the lights are taken to have
-gone on at 09:00. `--zeitgeber 2` takes them to have gone on at 07:00.
+gone on at 09:00. `--zeitgeber 2` takes them to have gone on at 07:00: the simulated mice are then
+awake too much in the dark, and in NREM too little, for the animals' range.
 
 Version 2 of the simulator was set against these very animals, with seeds 100 to 299; the mice
 here have other seeds. That they lie in the animals' range shows that the simulator does what it
