@@ -30,6 +30,7 @@ from wakeful.service.intake import Intake
 from wakeful.service.planning import check_can_compute, plan_request
 from wakeful.service.publication import publish_row
 from wakeful.service.set_aside import makeable, without_missing
+from wakeful.service.standing import StandingRows
 from wakeful.service.steering import Steering, stop_gone
 from wakeful.service.targets import Prepared, all_marks, marks_of, prepare
 from wakeful.service.work import (
@@ -83,6 +84,7 @@ class Service:
         )
         self._intake = Intake(library, self._driver, self._begin)
         self._steering = Steering(ledger, self._driver, self._intake)
+        self._standing = StandingRows(ledger, self._steering)
 
     def run_once(
         self, watch: Watch | None = None, patience_s: float | None = None
@@ -124,23 +126,28 @@ class Service:
         """Look at every row once, start what can be started, write what changed."""
         self._sweep()
         self._driver.poll()
+        self._steering.look()
+        context = make_context(self._library, self._catalog)
         rows = self._sheet.read_rows()
-        checked = {
-            c.row.identifier: c
-            for c in validate_rows(rows, make_context(self._library, self._catalog), self._checks)
-        }
+        found = validate_rows(rows, context, self._checks)
+        if self._standing.look(found, context.places):
+            rows = self._sheet.read_rows()
+            found = validate_rows(rows, context, self._checks)
+        checked = {c.row.identifier: c for c in found}
         asked = {
             identifier: c.request
             for identifier, c in checked.items()
             if c.request is not None and c.request.run
         }
-        self._steering.look()
         self._marks = all_marks(self._ledger)
         stop_gone(self._steering, self._works, asked, self._ledger)
         updates: dict[str, StatusUpdate] = {}
         for row in rows:
-            if row.identifier not in asked:
-                updates[row.identifier] = make_idle_update(row, checked.get(row.identifier))
+            this = checked.get(row.identifier)
+            if this is not None and this.standing is not None and this.standing.run:
+                updates[row.identifier] = self._standing.update(row)
+            elif row.identifier not in asked:
+                updates[row.identifier] = make_idle_update(row, this)
         order = sorted(
             (row for row in rows if row.identifier in asked),
             key=lambda row: (-asked[row.identifier].priority, row.number),

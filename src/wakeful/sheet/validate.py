@@ -13,6 +13,7 @@ from typing import Final
 from wakeful.model.errors import BadRow
 from wakeful.sheet.characters import describe, is_forbidden, is_invisible, ordinal, quote, trim
 from wakeful.sheet.interface import TYPED_COLUMNS, SheetRow
+from wakeful.sheet.patterns import find_pattern, is_pattern
 from wakeful.sheet.places import Places, find_file, find_recording
 from wakeful.sheet.request import NaturalKey, Request, natural_key
 
@@ -90,11 +91,13 @@ def _bad_cells(problems: Sequence[CellProblem], where: str) -> BadCells:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRow:
-    """A row, and what came of it: a request or an error."""
+    """A row, and what came of it: a request, a standing request or an error."""
 
     row: SheetRow
     request: Request | None
     error: BadRow | None
+    standing: Request | None = None
+    """What is asked for of every recording that fits the pattern in `recording`."""
 
 
 class _Row:
@@ -150,7 +153,7 @@ def _is_number(column: str, text: str) -> bool:
 
 
 def validate(row: SheetRow, context: ValidationContext) -> Request:
-    """What a row asks for.
+    """What a row asks for; `recording` is a pattern where the row stands for many.
 
     Raises
     ------
@@ -250,7 +253,10 @@ def validate_rows(
                 "animals; write them alike if they are one"
             )
             request = replace(request, notices=(*request.notices, notice))
-        checked.append(CheckedRow(row=row, request=request, error=None))
+        if is_pattern(trim(row.recording)[0], context.places):
+            checked.append(CheckedRow(row=row, request=None, error=None, standing=request))
+        else:
+            checked.append(CheckedRow(row=row, request=request, error=None))
     return tuple(checked)
 
 
@@ -302,7 +308,8 @@ def _recording(row: _Row, context: ValidationContext) -> Path | None:
     if not text:
         row.report("recording", " is empty; give the folder or file of the recording")
         return None
-    path, problem = find_recording(text, context.places)
+    find = find_pattern if is_pattern(text, context.places) else find_recording
+    path, problem = find(text, context.places)
     if path is None:
         row.report("recording", f": {problem}")
     return path
