@@ -10,6 +10,7 @@ from wakeful.ledger.errors import (
     NewerLedger,
     UnknownRecord,
 )
+from wakeful.ledger.found_rows import FoundRow
 from wakeful.ledger.ledger import Ledger
 from wakeful.ledger.marks import MarkCells, MarkRecord
 from wakeful.ledger.results import ResultEntry
@@ -21,6 +22,7 @@ __all__ = [
     "AuditEntry",
     "DuplicateJob",
     "EditConflict",
+    "FoundRow",
     "JobRecord",
     "JobState",
     "Ledger",

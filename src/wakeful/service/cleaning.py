@@ -109,6 +109,8 @@ def _needed(
     for checked in validate_rows(sheet.read_rows(), make_context(library, catalog)):
         typed = checked.row.subject.strip()
         request = checked.request
+        if checked.standing is not None:
+            continue  # the rows that it makes are rows of their own
         if request is None:
             spared.add(typed)
             continue

@@ -34,6 +34,21 @@ class Steering:
         """Read the wishes; once a pass."""
         self._wishes = {(w.row_id, w.wish): w for w in self._ledger.wishes()}
 
+    def keeps(self, row_id: int) -> str:
+        """Why a standing row makes no rows: "paused by ada"; "" where nobody wished so."""
+        if (row_id, Wish.RETRY) in self._wishes:
+            self._ledger.take_back(row_id, [Wish.RETRY, Wish.CANCEL], actor=_SERVICE)
+            for wish in (Wish.RETRY, Wish.CANCEL):
+                self._wishes.pop((row_id, wish), None)
+        for key, word in (
+            ((row_id, Wish.CANCEL), "cancelled"),
+            ((row_id, Wish.PAUSE), "paused"),
+            ((WHOLE_LIBRARY, Wish.PAUSE), "paused"),
+        ):
+            if (found := self._wishes.get(key)) is not None:
+                return f"{word} by {found.author}"
+        return ""
+
     def hold(self, row_id: int, work: Work, others: Callable[[], Iterable[Work]]) -> bool:
         """Whether nothing is to be started for a row; its status says why.
 
