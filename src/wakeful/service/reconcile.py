@@ -21,7 +21,7 @@ from wakeful.io.mirror import MANIFEST_NAME, intake_folder
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, RunState
 from wakeful.model.errors import NoRecording, StillGrowing, WakefulError
-from wakeful.model.quality import duration_text
+from wakeful.model.quality import Mark, duration_text
 from wakeful.pipeline.keys import digest
 from wakeful.pipeline.needs import describe_job
 from wakeful.pipeline.plan import Job, Plan, Task
@@ -32,7 +32,7 @@ from wakeful.service.publication import publish_row
 from wakeful.service.set_aside import makeable, without_missing
 from wakeful.service.standing import StandingRows
 from wakeful.service.steering import Steering, stop_gone
-from wakeful.service.targets import Prepared, marks_of, prepare
+from wakeful.service.targets import Prepared, all_marks, marks_of, prepare
 from wakeful.service.work import (
     LOOK_AGAIN_S,
     RowView,
@@ -47,7 +47,7 @@ from wakeful.service.work import (
 )
 from wakeful.sheet.interface import Sheet, SheetRow, Status, StatusUpdate
 from wakeful.sheet.request import Request
-from wakeful.sheet.validate import ValidationContext, validate_rows
+from wakeful.sheet.validate import Checks, ValidationContext, validate_rows
 
 _PAUSE_S = 0.2
 _SWEEP_EVERY_S = 3600.0
@@ -75,6 +75,8 @@ class Service:
         self._catalog = catalog
         self._store = Store(library.results)
         self._works: dict[str, Work] = {}
+        self._marks: dict[tuple[str, str], tuple[Mark, ...]] = {}
+        self._checks = Checks()
         self._swept = -_SWEEP_EVERY_S
         self._stopping = False
         config = library.config.executor
@@ -139,16 +141,17 @@ class Service:
         self._steering.look()
         context = make_context(self._library, self._catalog)
         rows = self._sheet.read_rows()
-        found = validate_rows(rows, context)
+        found = validate_rows(rows, context, self._checks)
         if self._standing.look(found, context.places):
             rows = self._sheet.read_rows()
-            found = validate_rows(rows, context)
+            found = validate_rows(rows, context, self._checks)
         checked = {c.row.identifier: c for c in found}
         asked = {
             identifier: c.request
             for identifier, c in checked.items()
             if c.request is not None and c.request.run
         }
+        self._marks = all_marks(self._ledger)
         stop_gone(self._steering, self._works, asked, self._ledger)
         updates: dict[str, StatusUpdate] = {}
         for row in rows:
@@ -265,7 +268,10 @@ class Service:
     def _marks_changed(self, work: Work) -> bool:
         """Whether somebody marked channels of a row's recording since it was planned."""
         planned = work.prepared.target.marks if work.prepared else None
-        return planned is not None and planned != marks_of(self._ledger, work.request)
+        if planned is None:
+            return False
+        place = (work.request.subject, storable_text(str(work.request.recording)))
+        return planned != self._marks.get(place, ())
 
     def _run_jobs(self, work: Work) -> bool:
         """Start what can be started; True when every result is there that can be had."""

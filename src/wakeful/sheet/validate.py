@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -191,11 +192,44 @@ def validate(row: SheetRow, context: ValidationContext) -> Request:
     )
 
 
-def validate_rows(rows: Iterable[SheetRow], context: ValidationContext) -> tuple[CheckedRow, ...]:
+class Checks:
+    """Remembers for a while what cells ask for: to look at a thousand paths takes its time.
+
+    Rows with bad cells are looked at each time, since what is corrected shall be seen at once.
+    """
+
+    def __init__(self, valid_s: float = 60.0) -> None:
+        self._valid_s = valid_s
+        self._known: dict[str, tuple[tuple[str, ...], float, Request]] = {}
+
+    def __call__(self, row: SheetRow, context: ValidationContext) -> Request:
+        """See `validate`; `context` must be the same each time."""
+        cells = tuple(row.cell(column.name) for column in TYPED_COLUMNS)
+        known = self._known.get(row.identifier)
+        now = time.monotonic()
+        if known is not None and known[0] == cells and now < known[1]:
+            return known[2]
+        self._known.pop(row.identifier, None)
+        request = validate(row, context)
+        # Not all at one time, where they were all looked at together at the start.
+        spread_s = self._valid_s * (0.5 + 0.5 * (hash(row.identifier) % 64) / 64)
+        self._known[row.identifier] = (cells, now + spread_s, request)
+        return request
+
+
+def validate_rows(
+    rows: Iterable[SheetRow],
+    context: ValidationContext,
+    check: Callable[[SheetRow, ValidationContext], Request] = validate,
+) -> tuple[CheckedRow, ...]:
     """Every row with its request or its error; blank rows are left out.
 
     Of rows that ask for the same (`natural_key`), the first is taken and the others are errors
     that name it. Subjects that differ only in upper and lower case get a notice.
+
+    Parameters
+    ----------
+    check : tells what one row asks for; `Checks` where the same rows are looked at again and again
     """
     checked: list[CheckedRow] = []
     first_of: dict[NaturalKey, SheetRow] = {}
@@ -204,7 +238,7 @@ def validate_rows(rows: Iterable[SheetRow], context: ValidationContext) -> tuple
         if row.is_blank:
             continue
         try:
-            request = validate(row, context)
+            request = check(row, context)
         except BadRow as error:
             checked.append(CheckedRow(row=row, request=None, error=error))
             continue
