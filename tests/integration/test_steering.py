@@ -167,3 +167,49 @@ def test_a_row_of_higher_priority_gets_the_next_free_slot(quick, small_recording
         wait(lambda: quick.rows()[2].status in FINISHED)
         assert quick.rows()[1].status not in FINISHED
         wait(lambda: quick.rows()[1].status in FINISHED)
+
+
+def test_a_service_that_is_told_to_end_starts_nothing_more_and_loses_nothing(
+    quick, small_recording
+):
+    quick.add(small_recording, analyses="muscle,spectrogram")
+    with service(quick) as process:
+        wait(lambda: n_results(quick) > 0)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 130
+        assert b"stopped; jobs that have begun end by themselves" in process.stdout.read()
+    with Ledger.open(quick.library.database) as ledger:
+        n_started = len(ledger.jobs())
+        running = ledger.open_jobs()
+    assert quick.rows()[1].status not in FINISHED
+    made = {r.key: r.tree["started_utc"] for r in Store(quick.library.results).receipts()}
+    # What ran goes on without the service, and nothing else begins.
+    assert len(running) <= 1
+    view = quick.run()[1]
+    assert view.update.status in FINISHED
+    after = {r.key: r.tree["started_utc"] for r in Store(quick.library.results).receipts()}
+    assert {key: after[key] for key in made} == made
+    with Ledger.open(quick.library.database) as ledger:
+        names = [job.job_id.rpartition(".")[0] for job in ledger.jobs()]
+        assert len(names) > n_started
+        assert len(names) == len(set(names)), "a job was started twice"
+        assert {job.state for job in ledger.jobs()} == {JobState.DONE}
+
+
+def test_a_second_service_says_who_is_at_work_and_ends(quick):
+    with service(quick) as process:
+        lock = quick.library.root / ".wakeful.lock"
+        wait(lambda: lock.is_file() and lock.read_text() == str(process.pid))
+        command = [sys.executable, "-m", "wakeful", "run", "--quiet"]
+        second = subprocess.run(
+            [*command, "--library", str(quick.library.root)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert second.returncode == 1
+        assert f"another `wakeful run` works on this library (process {process.pid})" in (
+            " ".join(second.stderr.split())
+        )
+        assert process.poll() is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import shlex
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -261,31 +263,55 @@ def run(
 ) -> None:
     """Make what the rows ask for: once, or for ever.
 
-    Ends with 0 where every ticked row is done, with 1 where one needs attention or failed.
+    Ends with 0 where every ticked row is done, with 1 where one needs attention or failed, with
+    130 where Ctrl-C or SIGTERM stopped it: after the pass in hand, or at once the second time.
     """
     opened = open_library(library)
-    # Ends as Ctrl-C does: statuses are written whole, workers go on and are adopted later.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with hold_library(opened.root), library_open(opened.root, "service") as (_, ledger, sheet):
         service = make_service(opened, ledger, sheet)
         try:
-            with progress_display(quiet) as show:
-                if not once:
+            with progress_display(quiet) as show, stopped_by_signals(service.stop) as signalled:
+                if once:
+                    views = service.run_once(show)
+                else:
                     service.run_forever(show)
-                views = service.run_once(show)
         except KeyboardInterrupt:
-            console.print(
-                "stopped; jobs that have begun end by themselves, and the next `wakeful run` goes "
-                "on from there",
-                highlight=False,
-            )
-            raise typer.Exit(130) from None
+            signalled = [signal.SIGINT]
+    if signalled or not once:
+        console.print(
+            "stopped; jobs that have begun end by themselves, and the next `wakeful run` goes "
+            "on from there",
+            highlight=False,
+        )
+        raise typer.Exit(130)
     print_rows(views)
     if not views:
         console.print("the sheet is empty; add a row with wakeful add")
     bad = {Status.FAILED, Status.NEEDS_ATTENTION}
     if any(view.update.status in bad for view in views):
         raise typer.Exit(1)
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Call `stop` at the first Ctrl-C or SIGTERM, and leave at once at the second.
+
+    Yields the signals that came.
+    """
+    came: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class progress_display:  # noqa: N801 -- used as a context manager
@@ -411,19 +437,6 @@ def status(
                 console.print(escape(shown), highlight=False, soft_wrap=True)
             if row.link:
                 console.print(f"row {row.number}: {escape(row.link)}", soft_wrap=True)
-
-
-def backup(
-    file: Annotated[Path, typer.Argument(help="The copy to write.")],
-    library: LibraryOption = None,
-) -> None:
-    """Copy the database while it is in use: rows, runs, the audit log.
-
-    To restore it, stop `wakeful run` and put the copy in the place of the library's database.
-    """
-    with library_open(library, getpass.getuser()) as (_, ledger, _):
-        ledger.backup(file)
-    console.print(f"wrote {escape(str(file))}", highlight=False, soft_wrap=True)
 
 
 def report(

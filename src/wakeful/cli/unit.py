@@ -85,6 +85,8 @@ def unit_text(library: Library) -> str:
         f"ExecStart={_quoted(sys.executable)} -m wakeful run --quiet --library "
         f"{_quoted(str(library.root))}\n"
         "Restart=on-failure\n"
+        "# What `wakeful run` ends with when it is stopped.\n"
+        "SuccessExitStatus=130\n"
         "RestartSec=30\n"
         "# Another service at work on the library is no reason to try again and again.\n"
         "StartLimitBurst=5\n"

@@ -80,6 +80,11 @@ class Driver:
         self._attempts = attempts
         self._driven: dict[str, _Driven] = {}
         self._took_over = False
+        self._starts_nothing = False
+
+    def start_nothing(self) -> None:
+        """From now on begin no job; what runs goes on, and is adopted by the next service."""
+        self._starts_nothing = True
 
     def poll(self) -> None:
         """Look at every attempt that runs; the first time also for those of an earlier service."""
@@ -134,7 +139,7 @@ class Driver:
         if driven.state in (DriveState.FAILED, DriveState.DONE):
             return True
         driven.place = _place_of(description)
-        if time.monotonic() < driven.not_before:
+        if self._starts_nothing or time.monotonic() < driven.not_before:
             return False
         if self.n_running >= self._slots or self._is_occupied(driven.place):
             return False

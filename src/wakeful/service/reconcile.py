@@ -78,6 +78,7 @@ class Service:
         self._marks: dict[tuple[str, str], tuple[Mark, ...]] = {}
         self._checks = Checks()
         self._swept = -_SWEEP_EVERY_S
+        self._stopping = False
         config = library.config.executor
         self._driver = Driver(
             executor, ledger, library.jobs, slots=config.slots, attempts=config.attempts
@@ -109,18 +110,29 @@ class Service:
                 open_works = [w for w in open_works if not w.waits]
                 # Else a fast recording would have something to be taken in for ever.
                 self._intake.follow_once()
-            if not open_works and self._driver.n_running == 0:
+            if self._stopping or (not open_works and self._driver.n_running == 0):
                 return views
             time.sleep(_PAUSE_S)
 
     def run_forever(self, watch: Watch | None = None) -> None:
-        """Pass after pass until interrupted."""
-        while True:
+        """Pass after pass until stopped."""
+        while not self._stopping:
             views = self.run_pass()
             if watch is not None:
                 watch(views, self._driver.n_running)
             busy = any(not (w.has_ended or w.waits or w.held) for w in self._works.values())
-            time.sleep(_PAUSE_S if busy else self._library.config.executor.poll_s)
+            pause_s = _PAUSE_S if busy else self._library.config.executor.poll_s
+            until = time.monotonic() + pause_s
+            while not self._stopping and (left_s := until - time.monotonic()) > 0:
+                time.sleep(min(left_s, _PAUSE_S))
+
+    def stop(self) -> None:
+        """End after the pass in hand, which starts nothing more; safe in a signal handler.
+
+        Jobs that run go on: the next service adopts them.
+        """
+        self._stopping = True
+        self._driver.start_nothing()
 
     def run_pass(self) -> tuple[RowView, ...]:
         """Look at every row once, start what can be started, write what changed."""

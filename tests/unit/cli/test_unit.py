@@ -27,6 +27,7 @@ def test_the_unit_can_be_read_and_names_library_and_python(tmp_path, name):
     assert start.startswith(f'"{sys.executable}" -m wakeful run')
     assert start.count("%") == 2 * name.count("%")
     assert unit["Service"]["KillMode"] == "process"
+    assert unit["Service"]["SuccessExitStatus"] == "130"
     if analyze := shutil.which("systemd-analyze"):
         path = tmp_path / "x.service"
         path.write_text(result.output)
