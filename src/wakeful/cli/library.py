@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import shlex
+import signal
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,12 +29,13 @@ from wakeful.io.channels_file import find_channels_file, read_channels_file
 from wakeful.io.mirror import intake_folder, read_manifest
 from wakeful.io.recording import recognise
 from wakeful.io.store import Store
-from wakeful.model.errors import BadChannels, BadConfig, BadRow
+from wakeful.model.errors import BadChannels, BadConfig
 from wakeful.service.lock import hold_library
 from wakeful.service.lookup import find_session, republish
 from wakeful.service.reconcile import make_context
 from wakeful.service.work import RowView
 from wakeful.sheet.interface import Status
+from wakeful.sheet.patterns import fixed_folder
 from wakeful.sheet.validate import validate_rows
 
 _COLOURS = {
@@ -43,6 +45,8 @@ _COLOURS = {
     Status.NEEDS_ATTENTION: "red",
     Status.RUNNING: "cyan",
     Status.FOLLOWING: "cyan",
+    Status.WATCHING: "cyan",
+    Status.PAUSED: "magenta",
     Status.TRANSFERRING: "cyan",
 }
 
@@ -150,7 +154,13 @@ def _check_place(library: Path) -> None:
 
 
 def add(
-    recording: Annotated[str, typer.Argument(help="The recording's folder or file.")],
+    recording: Annotated[
+        str,
+        typer.Argument(
+            help="The recording's folder or file; with * or ? (in quotation marks), every "
+            "recording that fits, also those to come."
+        ),
+    ],
     subject: Annotated[str, typer.Option(help="The animal's identifier, e.g. M014.")],
     channels: Annotated[
         str,
@@ -181,7 +191,8 @@ def add(
         typed = recording
         if recording.strip() and "\0" not in recording and not recording.startswith(("=", "@")):
             path = Path(recording).expanduser()
-            typed = str(path.resolve()) if path.exists() else recording
+            is_here = path.exists() or fixed_folder(path).is_dir()
+            typed = str(path.resolve()) if is_here else recording
         beside = str(Path(channels).expanduser().resolve()) if channels else ""
         row = sheet.add(
             subject=subject,
@@ -196,15 +207,20 @@ def add(
             notes=notes,
         )
         context = make_context(opened, load_catalog())
-        errors = {
-            checked.row.identifier: checked.error
-            for checked in validate_rows(sheet.read_rows(), context)
-        }
+        found = {c.row.identifier: c for c in validate_rows(sheet.read_rows(), context)}
         console.print(f"row {row.number} added", highlight=False)
-        error = errors.get(row.identifier)
-        if error is not None:
-            raise error if isinstance(error, BadRow) else BadRow(str(error))
-        _check_recording(_where(opened, typed), beside, subject)
+        checked = found.get(row.identifier)
+        if checked is not None and checked.error is not None:
+            raise checked.error
+        if checked is not None and checked.standing is not None:
+            console.print(
+                f"it stands for every recording that fits {escape(typed)}, now and later: each "
+                "gets a row of its own",
+                highlight=False,
+                soft_wrap=True,
+            )
+        else:
+            _check_recording(_where(opened, typed), beside, subject)
     where = "" if library is None else f" --library {escape(shlex.quote(str(library)))}"
     console.print(f"next: wakeful run --once{where}", style="dim", highlight=False)
 
@@ -248,6 +264,8 @@ def run(
     Ends with 0 where every ticked row is done, with 1 where one needs attention or failed.
     """
     opened = open_library(library)
+    # Ends as Ctrl-C does: statuses are written whole, workers go on and are adopted later.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with hold_library(opened.root), library_open(opened.root, "service") as (_, ledger, sheet):
         service = make_service(opened, ledger, sheet)
         try:
@@ -347,12 +365,19 @@ def status(
     """Rows, runs, progress."""
     with library_open(library, getpass.getuser()) as (opened, ledger, sheet):
         rows = sheet.read_rows()
+        found_by = {found.row_id: found.standing_row for found in ledger.found_rows()}
         if as_json:
             print_json(
                 {
                     "library": str(opened.root),
                     "rows": [
-                        {"number": row.number, **row.cells(), **row.status_cells()} for row in rows
+                        {
+                            "number": row.number,
+                            "found_by": found_by.get(row.number),
+                            **row.cells(),
+                            **row.status_cells(),
+                        }
+                        for row in rows
                     ],
                     "open_jobs": [job.job_id for job in ledger.open_jobs()],
                 }
@@ -366,7 +391,9 @@ def status(
             ("row", "subject", "recording", "status", "progress", "finished"),
             [
                 (
-                    str(row.number),
+                    f"{row.number} (of {of})"
+                    if (of := found_by.get(row.number))
+                    else f"{row.number}",
                     row.subject,
                     Path(row.recording).name,
                     row.status,

@@ -52,6 +52,8 @@ class _Driven:
     """Where it writes alone: no two jobs of one place run at a time."""
     external_id: str | None = None
     """As the ledger has it."""
+    cancelled: bool = False
+    """Whether it was stopped because somebody wished so."""
     not_before: float = 0.0
     """On the monotonic clock: what is in the way may pass by then."""
 
@@ -153,6 +155,14 @@ class Driver:
         self._note_start(driven)
         return True
 
+    def cancel(self, name: str) -> None:
+        """Stop a job that runs; it can be started again once it has ended."""
+        driven = self._driven.get(name)
+        if driven is None or driven.state is not DriveState.RUNNING or driven.folder is None:
+            return
+        driven.cancelled = True
+        self._executor.cancel(driven.folder)
+
     def forget(self, name: str) -> None:
         """Let a job that has ended be started again."""
         driven = self._driven.get(name)
@@ -217,6 +227,10 @@ class Driver:
         if not status.has_ended:
             if status.external_id != driven.external_id:
                 self._note_start(driven)  # the cluster has given it a number by now
+            return
+        if driven.cancelled and status.state is not AttemptState.DONE:
+            self._ledger.end_job(driven.job_id, JobState.CANCELLED)
+            driven.state, driven.tries, driven.cancelled = DriveState.WAITING, 0, False
             return
         self._close(driven.job_id, status)
         died = status.state is AttemptState.DIED
