@@ -1,12 +1,19 @@
 """Bouts and transitions of simulated mice beside those of three mice that three experts scored.
 
-The animals are those of focolab/sleep-classifier (24 h, epochs of 10 s). Each expert's scores count
-as one value, so the animals' spread is that of nine hypnograms: mice and scorers together. Both
-sides go through the same rules (`wakeful.sleep.bout_statistics`), at 10 s, from ZT 2 on (the
-recordings began at 09:00; that their lights went on at 07:00 is a guess from the animals'
-activity). The simulator is not changed by what comes out.
+The animals are those of focolab/sleep-classifier (24 h, epochs of 10 s). Each expert's scores
+count as one value, so the animals' spread is that of nine hypnograms: mice and scorers together.
+Both sides go through the same rules (`wakeful.sleep.bout_statistics`), at 10 s.
 
-    python benchmarks/simulated_bouts.py [--scores FOLDER] [--mice 20]
+When their lights went on is not said. The recordings began at 09:00, the authors' own scripts cut
+them into two halves of 12 h, and all three mice wake up at 21:00; so the lights are taken to have
+gone on at 09:00. `--zeitgeber 2` takes them to have gone on at 07:00: the simulated mice are then
+awake too much in the dark, and in NREM too little, for the animals' range.
+
+Version 2 of the simulator was set against these very animals, with seeds 100 to 299; the mice
+here have other seeds. That they lie in the animals' range shows that the simulator does what it
+was set to do, not that it holds for other mice.
+
+    python benchmarks/simulated_bouts.py [--scores FOLDER] [--mice 20] [--zeitgeber 0]
 """
 
 from __future__ import annotations
@@ -27,15 +34,12 @@ from wakeful.sleep.hand_scores import make_hypnogram
 EPOCH_S = 10.0
 N_EPOCHS = 8640
 FIRST_SEED = 4000
-LIGHT_EPOCHS = 10 * 360
-"""From ZT 2 to lights off; the light comes back two hours before the end."""
 
 
-def measure(hypnogram: Hypnogram) -> dict[str, float]:
+def measure(hypnogram: Hypnogram, start_zeitgeber_h: float = 0.0) -> dict[str, float]:
     """Everything that is compared, by name."""
     n = hypnogram.n_rows
-    light = np.ones(n, np.bool_)
-    light[LIGHT_EPOCHS : LIGHT_EPOCHS + 12 * 360] = False
+    light = (start_zeitgeber_h + hypnogram.start_s / 3600) % 24 < 12
     covered = Covered(ictal=np.zeros(n, np.int8), untrusted=np.zeros(n, np.bool_))
     # Two epochs of 10 s are the nearest to 16 s.
     rules = Rules(brief_awakening_s=20.0, onset_s=0.0)
@@ -58,12 +62,12 @@ def measure(hypnogram: Hypnogram) -> dict[str, float]:
     return values
 
 
-def simulated(seed: int) -> Hypnogram:
+def simulated(seed: int, start_zeitgeber_h: float = 0.0) -> Hypnogram:
     """A simulated mouse, states only, as an expert would have had to score it."""
     plan = RecordingPlan(
         subject=SubjectPlan(seed=seed),
         duration_s=N_EPOCHS * EPOCH_S,
-        start_zeitgeber_h=2.0,
+        start_zeitgeber_h=start_zeitgeber_h,
     )
     state, _, _ = simulate_hypnogram(plan).epochs(N_EPOCHS, EPOCH_S)
     return Hypnogram(
@@ -82,23 +86,27 @@ def main() -> None:
         "--scores", type=Path, default=Path("../shared/data/sleep/focolab_3scorers")
     )
     parser.add_argument("--mice", type=int, default=20)
+    parser.add_argument("--zeitgeber", type=float, default=0.0, help="hours since lights on")
     options = parser.parse_args()
+    start_h = options.zeitgeber
     paths = sorted(options.scores.glob("*scores_*.txt"))
     if not paths:
         print(f"nothing to compare with: no scores at {options.scores}")
         return
-    real = [measure(make_hypnogram(read_scores(path))) for path in paths]
-    made = [measure(simulated(FIRST_SEED + i)) for i in range(options.mice)]
+    real = [measure(make_hypnogram(read_scores(path)), start_h) for path in paths]
+    made = [measure(simulated(FIRST_SEED + i, start_h), start_h) for i in range(options.mice)]
     print(
-        f"{len(real)} hypnograms of {len(paths) // 3} mice, {len(made)} simulated mice, 24 h each"
+        f"{len(real)} hypnograms of {len(paths) // 3} mice, {len(made)} simulated mice, 24 h "
+        f"each from ZT {start_h:g}"
     )
     print(f"{'':36} {'animals':>20} {'simulated':>28}   mice outside")
-    outside = []
+    outside, n_single = [], 0
     for name in real[0]:
         ours = np.array([values[name] for values in made])
         theirs = np.array([values[name] for values in real])
         low, high = theirs.min(), theirs.max()
         n_out = int(np.sum((ours < low) | (ours > high)))
+        n_single += n_out
         median = float(np.median(ours))
         flag = ""
         if not low <= median <= high:
@@ -112,6 +120,8 @@ def main() -> None:
         f"median of the simulated mice outside the animals' range: {len(outside)} of "
         f"{len(real[0])} ({', '.join(outside) or 'none'})"
     )
+    n_values = len(made) * len(real[0])
+    print(f"single values outside: {n_single} of {n_values} ({n_single / n_values:.0%})")
 
 
 if __name__ == "__main__":

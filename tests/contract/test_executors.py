@@ -65,7 +65,7 @@ class Place:
         return folder
 
     def wait(
-        self, folder: Path, until: Callable[[AttemptStatus], bool], timeout_s: float = 60.0
+        self, folder: Path, until: Callable[[AttemptStatus], bool], timeout_s: float = 150.0
     ) -> AttemptStatus:
         """Passes until something holds."""
         deadline = time.monotonic() + timeout_s
@@ -77,7 +77,7 @@ class Place:
             time.sleep(0.1)
         raise AssertionError(f"{folder.parent.name}: still {status}")
 
-    def wait_for_end(self, folder: Path, timeout_s: float = 60.0) -> AttemptStatus:
+    def wait_for_end(self, folder: Path, timeout_s: float = 150.0) -> AttemptStatus:
         return self.wait(folder, lambda s: s.has_ended, timeout_s)
 
     def wait_for_worker(self, folder: Path) -> int:

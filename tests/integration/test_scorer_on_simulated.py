@@ -1,9 +1,9 @@
 """The label-free scorer on simulated mice that it was not tuned on, through the real steps.
 
-The simulator (version 1) was frozen before the scorer met it; the scorer was tuned on seeds 1000
-to 1011 and finished before seeds 2000 to 2019 were looked at: kappa 0.860 to 0.955, median
-0.931; with the LFP-derived EMG alone 0.856 to 0.955, median 0.929. (With spectra of five
-tapers instead of three, as they were at first: 0.847 to 0.955 and 0.859 to 0.955.)
+The scorer was tuned on seeds 1000 to 1011 of version 1 of the simulator, whose sleep was of another
+pace. It was finished, and so was version 2, before seeds 7000 to 7019 were looked at, once: kappa
+0.821 to 0.952, median 0.933; with the LFP-derived EMG alone 0.827 to 0.951, median 0.927.
+(Version 1, seeds 2000 to 2019: 0.860 to 0.955, median 0.931; and 0.856 to 0.955, median 0.929.)
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from wakeful.sleep.agreement import Agreement, compute_agreement
 from wakeful.steps import band_power, convert, muscle, sleep, spectrogram
 
 HELD_OUT = {
-    2000: (0.952, 0.954),
-    2001: (0.935, 0.931),
-    2002: (0.904, 0.886),
-    2003: (0.908, 0.892),
-    2004: (0.935, 0.934),
-    2005: (0.942, 0.948),
-    2006: (0.940, 0.939),
-    2007: (0.940, 0.941),
-    2008: (0.903, 0.867),
-    2009: (0.860, 0.856),
-    2010: (0.894, 0.877),
-    2011: (0.945, 0.936),
-    2012: (0.928, 0.927),
-    2013: (0.955, 0.955),
-    2014: (0.950, 0.948),
-    2015: (0.875, 0.877),
-    2016: (0.909, 0.908),
-    2017: (0.952, 0.954),
-    2018: (0.919, 0.916),
-    2019: (0.927, 0.918),
+    7000: (0.911, 0.888),
+    7001: (0.899, 0.900),
+    7002: (0.950, 0.945),
+    7003: (0.952, 0.951),
+    7004: (0.930, 0.928),
+    7005: (0.909, 0.915),
+    7006: (0.921, 0.922),
+    7007: (0.936, 0.932),
+    7008: (0.947, 0.938),
+    7009: (0.865, 0.889),
+    7010: (0.943, 0.938),
+    7011: (0.938, 0.924),
+    7012: (0.942, 0.940),
+    7013: (0.908, 0.900),
+    7014: (0.950, 0.947),
+    7015: (0.821, 0.827),
+    7016: (0.920, 0.926),
+    7017: (0.913, 0.903),
+    7018: (0.949, 0.945),
+    7019: (0.942, 0.927),
 }
 """Kappa found for each seed, with the EMG and with the LFP-derived EMG alone."""
 
@@ -113,7 +113,7 @@ def score(features: Features, *, with_emg: bool) -> tuple[Hypnogram, Agreement]:
     return hypnogram, compute_agreement(features.truth, hypnogram.state)
 
 
-@pytest.mark.parametrize("seed", [2000, 2001, 2002])
+@pytest.mark.parametrize("seed", [7000, 7001, 7002])
 def test_two_hours_of_mice_that_the_scorer_never_met(seed: int) -> None:
     features = compute_features(make_plan(seed, hours=2.0))
     for with_emg in (True, False):

@@ -133,28 +133,28 @@ def test_the_service_is_killed_and_nothing_runs_twice(lab_on_slurm, small_record
 
 
 def test_what_is_cancelled_by_hand_is_said_and_can_be_run_again(lab_on_slurm, small_recording):
-    ask("scontrol", "update", "partitionname=main", "state=down")
-    try:
-        lab_on_slurm.add(small_recording, analyses="convert")
-        with subprocess.Popen(
-            service_command(lab_on_slurm.library.root),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        ) as service:
-            deadline = time.monotonic() + 60
-            waiting = ""
-            while time.monotonic() < deadline and "cluster's queue" not in waiting:
-                time.sleep(0.2)
-                waiting = lab_on_slurm.rows()[1].message
-            for number in numbers_of(lab_on_slurm):
-                ask("scancel", number)
-            service.wait(timeout=60)
-    finally:
-        ask("scontrol", "update", "partitionname=main", "state=up")
-    assert "waits in the cluster's queue (PartitionDown)" in waiting
+    config = lab_on_slurm.library.root / "wakeful.toml"
+    text = config.read_text()
+    config.write_text(text.replace("grace_s = 3", 'grace_s = 3\noptions = ["--hold"]'))
+    lab_on_slurm.add(small_recording, analyses="convert")
+    with subprocess.Popen(
+        service_command(lab_on_slurm.library.root),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as service:
+        deadline = time.monotonic() + 120
+        waiting = ""
+        while time.monotonic() < deadline and "cluster's queue" not in waiting:
+            time.sleep(0.2)
+            waiting = lab_on_slurm.rows()[1].message
+        for number in numbers_of(lab_on_slurm):
+            ask("scancel", number)
+        service.wait(timeout=120)
+    assert "waits in the cluster's queue (JobHeldUser)" in waiting
     row = lab_on_slurm.rows()[1]
     assert row.status == Status.FAILED
     assert "cancelled on the cluster by hand" in row.message
+    config.write_text(text)
     assert run(lab_on_slurm)[1].update.status in FINISHED
 
 

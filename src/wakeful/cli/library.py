@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import getpass
 import shlex
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,13 +31,14 @@ from wakeful.io.channels_file import find_channels_file, read_channels_file
 from wakeful.io.mirror import intake_folder, read_manifest
 from wakeful.io.recording import recognise
 from wakeful.io.store import Store
-from wakeful.model.errors import BadChannels, BadConfig, BadRow
+from wakeful.model.errors import BadChannels, BadConfig
 from wakeful.service.lock import hold_library
 from wakeful.service.lookup import find_session, republish
 from wakeful.service.oversight import oversee
 from wakeful.service.reconcile import make_context
 from wakeful.service.work import RowView
 from wakeful.sheet.interface import Status
+from wakeful.sheet.patterns import fixed_folder
 from wakeful.sheet.validate import validate_rows
 
 _COLOURS = {
@@ -44,6 +48,8 @@ _COLOURS = {
     Status.NEEDS_ATTENTION: "red",
     Status.RUNNING: "cyan",
     Status.FOLLOWING: "cyan",
+    Status.WATCHING: "cyan",
+    Status.PAUSED: "magenta",
     Status.TRANSFERRING: "cyan",
 }
 
@@ -151,7 +157,13 @@ def _check_place(library: Path) -> None:
 
 
 def add(
-    recording: Annotated[str, typer.Argument(help="The recording's folder or file.")],
+    recording: Annotated[
+        str,
+        typer.Argument(
+            help="The recording's folder or file; with * or ? (in quotation marks), every "
+            "recording that fits, also those to come."
+        ),
+    ],
     subject: Annotated[str, typer.Option(help="The animal's identifier, e.g. M014.")],
     channels: Annotated[
         str,
@@ -182,7 +194,8 @@ def add(
         typed = recording
         if recording.strip() and "\0" not in recording and not recording.startswith(("=", "@")):
             path = Path(recording).expanduser()
-            typed = str(path.resolve()) if path.exists() else recording
+            is_here = path.exists() or fixed_folder(path).is_dir()
+            typed = str(path.resolve()) if is_here else recording
         beside = str(Path(channels).expanduser().resolve()) if channels else ""
         row = sheet.add(
             subject=subject,
@@ -197,15 +210,20 @@ def add(
             notes=notes,
         )
         context = make_context(opened, load_catalog())
-        errors = {
-            checked.row.identifier: checked.error
-            for checked in validate_rows(sheet.read_rows(), context)
-        }
+        found = {c.row.identifier: c for c in validate_rows(sheet.read_rows(), context)}
         console.print(f"row {row.number} added", highlight=False)
-        error = errors.get(row.identifier)
-        if error is not None:
-            raise error if isinstance(error, BadRow) else BadRow(str(error))
-        _check_recording(_where(opened, typed), beside, subject)
+        checked = found.get(row.identifier)
+        if checked is not None and checked.error is not None:
+            raise checked.error
+        if checked is not None and checked.standing is not None:
+            console.print(
+                f"it stands for every recording that fits {escape(typed)}, now and later: each "
+                "gets a row of its own",
+                highlight=False,
+                soft_wrap=True,
+            )
+        else:
+            _check_recording(_where(opened, typed), beside, subject)
     where = "" if library is None else f" --library {escape(shlex.quote(str(library)))}"
     console.print(f"next: wakeful run --once{where}", style="dim", highlight=False)
 
@@ -251,7 +269,8 @@ def run(
 
     What happens meanwhile is written into the library's log (`wakeful logs`).
 
-    Ends with 0 where every ticked row is done, with 1 where one needs attention or failed.
+    Ends with 0 where every ticked row is done, with 1 where one needs attention or failed, with
+    130 where Ctrl-C or SIGTERM stopped it: after the pass in hand, or at once the second time.
     """
     opened = open_library(library)
     with (
@@ -261,24 +280,49 @@ def run(
     ):
         service = make_service(opened, ledger, sheet)
         try:
-            with progress_display(quiet) as draw:
+            with progress_display(quiet) as draw, stopped_by_signals(service.stop) as signalled:
                 show = oversight.watch(draw)
-                if not once:
+                if once:
+                    views = service.run_once(show)
+                else:
                     service.run_forever(show)
-                views = service.run_once(show)
         except KeyboardInterrupt:
-            console.print(
-                "stopped; jobs that have begun end by themselves, and the next `wakeful run` goes "
-                "on from there",
-                highlight=False,
-            )
-            raise typer.Exit(130) from None
+            signalled = [signal.SIGINT]
+    if signalled or not once:
+        console.print(
+            "stopped; jobs that have begun end by themselves, and the next `wakeful run` goes "
+            "on from there",
+            highlight=False,
+        )
+        raise typer.Exit(130)
     print_rows(views)
     if not views:
         console.print("the sheet is empty; add a row with wakeful add")
     bad = {Status.FAILED, Status.NEEDS_ATTENTION}
     if any(view.update.status in bad for view in views):
         raise typer.Exit(1)
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Call `stop` at the first Ctrl-C or SIGTERM, and leave at once at the second.
+
+    Yields the signals that came.
+    """
+    came: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class progress_display:  # noqa: N801 -- used as a context manager
@@ -358,12 +402,19 @@ def status(
     """Rows, runs, progress."""
     with library_open(library, getpass.getuser()) as (opened, ledger, sheet):
         rows = sheet.read_rows()
+        found_by = {found.row_id: found.standing_row for found in ledger.found_rows()}
         if as_json:
             print_json(
                 {
                     "library": str(opened.root),
                     "rows": [
-                        {"number": row.number, **row.cells(), **row.status_cells()} for row in rows
+                        {
+                            "number": row.number,
+                            "found_by": found_by.get(row.number),
+                            **row.cells(),
+                            **row.status_cells(),
+                        }
+                        for row in rows
                     ],
                     "open_jobs": [job.job_id for job in ledger.open_jobs()],
                 }
@@ -377,7 +428,9 @@ def status(
             ("row", "subject", "recording", "status", "progress", "finished"),
             [
                 (
-                    str(row.number),
+                    f"{row.number} (of {of})"
+                    if (of := found_by.get(row.number))
+                    else f"{row.number}",
                     row.subject,
                     Path(row.recording).name,
                     row.status,
@@ -395,19 +448,6 @@ def status(
                 console.print(escape(shown), highlight=False, soft_wrap=True)
             if row.link:
                 console.print(f"row {row.number}: {escape(row.link)}", soft_wrap=True)
-
-
-def backup(
-    file: Annotated[Path, typer.Argument(help="The copy to write.")],
-    library: LibraryOption = None,
-) -> None:
-    """Copy the database while it is in use: rows, runs, the audit log.
-
-    To restore it, stop `wakeful run` and put the copy in the place of the library's database.
-    """
-    with library_open(library, getpass.getuser()) as (_, ledger, _):
-        ledger.backup(file)
-    console.print(f"wrote {escape(str(file))}", highlight=False, soft_wrap=True)
 
 
 def report(

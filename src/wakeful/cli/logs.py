@@ -56,11 +56,14 @@ def logs(
     if last is None and not since:
         last = _LAST
     held: list[dict[str, Any]] = []
-    for event in read_events(opened.logs):
+    events = follow_events(opened.logs)
+    for event in events:
+        if event is None:
+            break
         if choose.takes(event):
             held.append(event)
             if last is not None and len(held) > 2 * last + 1000:
-                del held[:-last]
+                held = held[len(held) - last :]
     for event in held if last is None else held[len(held) - min(last, len(held)) :]:
         _show(event, zone, as_json=as_json)
     if not held and not follow and not as_json:
@@ -69,13 +72,16 @@ def logs(
             f"nothing to show in {where}" if where.is_file() else f"there is no log yet at {where}",
             markup=False,
         )
-    if follow:
-        try:
-            for event in follow_events(opened.logs):
-                if choose.takes(event):
-                    _show(event, zone, as_json=as_json)
-        except KeyboardInterrupt:
-            return
+    if not follow:
+        return
+    try:
+        for event in events:
+            if event is None:
+                time.sleep(_LOOK_EVERY_S)
+            elif choose.takes(event):
+                _show(event, zone, as_json=as_json)
+    except KeyboardInterrupt:
+        return
 
 
 class _Choice:
@@ -95,31 +101,27 @@ class _Choice:
         return moment is not None and moment >= self._since
 
 
-def read_events(folder: Path) -> Iterator[dict[str, Any]]:
-    """All events of a log, oldest first; lines that a full disk cut short are left out."""
+def follow_events(folder: Path) -> Iterator[dict[str, Any] | None]:
+    """All events of a log, oldest first, and those still to come; never ends.
+
+    Gives None where nothing more is there just now: whoever wants to go on asks again later. Lines
+    that a full disk cut short are left out.
+    """
     for path in log_files(folder):
-        with path.open("rb") as file:
-            for line in file:
-                if (event := _parse(line)) is not None:
-                    yield event
-
-
-def follow_events(folder: Path) -> Iterator[dict[str, Any]]:
-    """Events as they are written from now on, for ever; a file that begins anew is noticed."""
+        if path.name != LOG_NAME:
+            with path.open("rb") as older:
+                yield from filter(None, map(_parse, older))
     path = folder / LOG_NAME
-    file = _open(path)
-    if file is not None:
-        file.seek(0, os.SEEK_END)
     while True:
-        if file is None:
-            time.sleep(_LOOK_EVERY_S)
-        else:
-            with file:
-                yield from _follow_file(file, path)
         file = _open(path)
+        if file is None:
+            yield None
+            continue
+        with file:
+            yield from _follow_file(file, path)
 
 
-def _follow_file(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
+def _follow_file(file: BinaryIO, path: Path) -> Iterator[dict[str, Any] | None]:
     """The events of a file, until another one stands in its place."""
     rest, goes_on = b"", True
     while goes_on:
@@ -132,7 +134,7 @@ def _follow_file(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
                     yield event
                 rest = b""
         if goes_on:
-            time.sleep(_LOOK_EVERY_S)
+            yield None
 
 
 def _open(path: Path) -> BinaryIO | None:

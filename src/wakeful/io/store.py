@@ -276,6 +276,17 @@ class Store:
             return
         shutil.rmtree(aside, ignore_errors=True)
 
+    def remove(self, receipt: Receipt) -> None:
+        """Remove a result: seen from outside it is there whole, or not there."""
+        aside = self.root / _WRITING / _new_name()
+        aside.parent.mkdir(exist_ok=True)
+        try:
+            receipt.folder.rename(aside)
+        except FileNotFoundError:
+            return  # somebody else was first
+        sync_folder(receipt.folder.parent)
+        shutil.rmtree(aside, ignore_errors=True)
+
     def sweep(self, older_than_s: float = 60.0) -> int:
         """Remove what killed writers left behind; returns how many folders went.
 

@@ -10,16 +10,19 @@ from wakeful.ledger.errors import (
     NewerLedger,
     UnknownRecord,
 )
+from wakeful.ledger.found_rows import FoundRow
 from wakeful.ledger.ledger import Ledger
 from wakeful.ledger.marks import MarkCells, MarkRecord
 from wakeful.ledger.results import ResultEntry
 from wakeful.ledger.rows import RowCells, RowRecord, RowStatus
 from wakeful.ledger.runs import JobRecord, JobState, RunRecord, RunState, canonical_json
+from wakeful.ledger.wishes import Wish, WishRecord
 
 __all__ = [
     "AuditEntry",
     "DuplicateJob",
     "EditConflict",
+    "FoundRow",
     "JobRecord",
     "JobState",
     "Ledger",
@@ -34,5 +37,7 @@ __all__ = [
     "RunRecord",
     "RunState",
     "UnknownRecord",
+    "Wish",
+    "WishRecord",
     "canonical_json",
 ]

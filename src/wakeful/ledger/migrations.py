@@ -121,9 +121,33 @@ def _create_marks(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _create_wishes(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        """CREATE TABLE wishes (
+            row_id INTEGER NOT NULL,
+            wish TEXT NOT NULL,
+            author TEXT NOT NULL,
+            made TEXT NOT NULL,
+            PRIMARY KEY (row_id, wish))"""
+    )
+
+
+def _create_found_rows(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        """CREATE TABLE found_rows (
+            row_id INTEGER PRIMARY KEY REFERENCES rows (id),
+            standing_row INTEGER NOT NULL REFERENCES rows (id),
+            recording TEXT NOT NULL,
+            written TEXT NOT NULL,
+            UNIQUE (standing_row, recording))"""
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rows, runs, jobs, results, audit", _create_tables),
     Migration(2, "marks that people set on channels", _create_marks),
+    Migration(3, "pause, cancel and retry", _create_wishes),
+    Migration(4, "rows made for what a standing row finds", _create_found_rows),
 )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 
 CELL_COLUMNS: Final = (
@@ -148,6 +149,25 @@ MARKS: Final = Table(
     Column("deleted", UtcTime),
     Index("marks_by_recording", "subject", "recording"),
     sqlite_autoincrement=True,
+)
+
+WISHES: Final = Table(
+    "wishes",
+    METADATA,
+    Column("row_id", Integer, primary_key=True),
+    Column("wish", Text, primary_key=True),
+    Column("author", Text, nullable=False),
+    Column("made", UtcTime, nullable=False),
+)
+
+FOUND_ROWS: Final = Table(
+    "found_rows",
+    METADATA,
+    Column("row_id", Integer, ForeignKey("rows.id"), primary_key=True),
+    Column("standing_row", Integer, ForeignKey("rows.id"), nullable=False),
+    Column("recording", Text, nullable=False),
+    Column("written", Text, nullable=False),
+    UniqueConstraint("standing_row", "recording"),
 )
 
 AUDIT: Final = Table(

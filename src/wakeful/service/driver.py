@@ -53,6 +53,8 @@ class _Driven:
     """Where it writes alone: no two jobs of one place run at a time."""
     external_id: str | None = None
     """As the ledger has it."""
+    cancelled: bool = False
+    """Whether it was stopped because somebody wished so."""
     not_before: float = 0.0
     """On the monotonic clock: what is in the way may pass by then."""
     began: float = 0.0
@@ -85,6 +87,11 @@ class Driver:
         self._took_over = False
         self.n_retried = 0
         """Attempts that were not the first."""
+        self._starts_nothing = False
+
+    def start_nothing(self) -> None:
+        """From now on begin no job; what runs goes on, and is adopted by the next service."""
+        self._starts_nothing = True
 
     def poll(self) -> None:
         """Look at every attempt that runs; the first time also for those of an earlier service."""
@@ -149,7 +156,7 @@ class Driver:
         if driven.state in (DriveState.FAILED, DriveState.DONE):
             return True
         driven.place = _place_of(description)
-        if time.monotonic() < driven.not_before:
+        if self._starts_nothing or time.monotonic() < driven.not_before:
             return False
         if self.n_running >= self._slots or self._is_occupied(driven.place):
             return False
@@ -172,6 +179,14 @@ class Driver:
         self._note_start(driven)
         get_log().info("job started", job=driven.job_id, run=run_id, **driven.facts)
         return True
+
+    def cancel(self, name: str) -> None:
+        """Stop a job that runs; it can be started again once it has ended."""
+        driven = self._driven.get(name)
+        if driven is None or driven.state is not DriveState.RUNNING or driven.folder is None:
+            return
+        driven.cancelled = True
+        self._executor.cancel(driven.folder)
 
     def forget(self, name: str) -> None:
         """Let a job that has ended be started again."""
@@ -238,6 +253,11 @@ class Driver:
         if not status.has_ended:
             if status.external_id != driven.external_id:
                 self._note_start(driven)  # the cluster has given it a number by now
+            return
+        if driven.cancelled and status.state is not AttemptState.DONE:
+            self._ledger.end_job(driven.job_id, JobState.CANCELLED)
+            driven.state, driven.tries, driven.cancelled = DriveState.WAITING, 0, False
+            get_log().info("job cancelled", job=driven.job_id, **driven.facts)
             return
         self._close(driven.job_id, status)
         died = status.state is AttemptState.DIED

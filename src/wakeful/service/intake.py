@@ -226,4 +226,12 @@ def _name_of(source: Path, folder: Path, *, following: bool) -> str:
         if following
         else [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
     )
-    return f"intake-{folder.name[-8:]}-{stamp[:12]}"
+    return f"{_TRANSFER}{folder.name[-8:]}-{stamp[:12]}"
+
+
+_TRANSFER = "intake-"
+
+
+def is_transfer(name: str) -> bool:
+    """Whether a job of this name takes a recording in."""
+    return name.startswith(_TRANSFER)

@@ -64,6 +64,12 @@ def find_markable(library: Library, sheet: Sheet, catalog: Catalog, number: int)
             continue
         if checked.error is not None:
             raise checked.error
+        if checked.standing is not None:
+            raise BadRow(
+                "stands for many recordings",
+                where=checked.row.where,
+                remedy="name the row of the recording that is meant",
+            )
         if checked.request is not None:
             return _open(library, checked.request)
     raise BadRow("there is no such row", where=f"row {number}", remedy="see `wakeful status`")

@@ -21,7 +21,7 @@ from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, RunState
 from wakeful.logs import facts_of, get_log
 from wakeful.model.errors import NoRecording, StillGrowing, WakefulError
-from wakeful.model.quality import duration_text
+from wakeful.model.quality import Mark, duration_text
 from wakeful.pipeline.keys import digest
 from wakeful.pipeline.needs import describe_job
 from wakeful.pipeline.plan import Job, Plan, Task
@@ -30,7 +30,9 @@ from wakeful.service.intake import Intake
 from wakeful.service.planning import check_can_compute, plan_request
 from wakeful.service.publication import publish_row
 from wakeful.service.set_aside import makeable, without_missing
-from wakeful.service.targets import Prepared, marks_of, prepare
+from wakeful.service.standing import StandingRows
+from wakeful.service.steering import Steering, stop_gone
+from wakeful.service.targets import Prepared, all_marks, marks_of, prepare
 from wakeful.service.work import (
     LOOK_AGAIN_S,
     RowView,
@@ -45,7 +47,7 @@ from wakeful.service.work import (
 )
 from wakeful.sheet.interface import Sheet, SheetRow, Status, StatusUpdate
 from wakeful.sheet.request import Request
-from wakeful.sheet.validate import ValidationContext, validate_rows
+from wakeful.sheet.validate import Checks, ValidationContext, validate_rows
 
 _PAUSE_S = 0.2
 _SWEEP_EVERY_S = 3600.0
@@ -73,12 +75,17 @@ class Service:
         self._catalog = catalog
         self._store = Store(library.results)
         self._works: dict[str, Work] = {}
+        self._marks: dict[tuple[str, str], tuple[Mark, ...]] = {}
+        self._checks = Checks()
         self._swept = -_SWEEP_EVERY_S
+        self._stopping = False
         config = library.config.executor
         self._driver = Driver(
             executor, ledger, library.jobs, slots=config.slots, attempts=config.attempts
         )
         self._intake = Intake(library, self._driver, self._begin)
+        self._steering = Steering(ledger, self._driver, self._intake)
+        self._standing = StandingRows(ledger, self._steering)
 
     def run_once(
         self, watch: Watch | None = None, patience_s: float | None = None
@@ -98,44 +105,61 @@ class Service:
             views = self.run_pass()
             if watch is not None:
                 watch(views, self._driver.n_running)
-            open_works = [w for w in self._works.values() if not w.has_ended]
+            open_works = [w for w in self._works.values() if not (w.has_ended or w.held)]
             if time.monotonic() > patience:
                 open_works = [w for w in open_works if not w.waits]
                 # Else a fast recording would have something to be taken in for ever.
                 self._intake.follow_once()
-            if not open_works and self._driver.n_running == 0:
+            if self._stopping or (not open_works and self._driver.n_running == 0):
                 return views
             time.sleep(_PAUSE_S)
 
     def run_forever(self, watch: Watch | None = None) -> None:
-        """Pass after pass until interrupted."""
-        while True:
+        """Pass after pass until stopped."""
+        while not self._stopping:
             views = self.run_pass()
             if watch is not None:
                 watch(views, self._driver.n_running)
-            busy = any(not w.has_ended and not w.waits for w in self._works.values())
-            time.sleep(_PAUSE_S if busy else self._library.config.executor.poll_s)
+            busy = any(not (w.has_ended or w.waits or w.held) for w in self._works.values())
+            pause_s = _PAUSE_S if busy else self._library.config.executor.poll_s
+            until = time.monotonic() + pause_s
+            while not self._stopping and (left_s := until - time.monotonic()) > 0:
+                time.sleep(min(left_s, _PAUSE_S))
+
+    def stop(self) -> None:
+        """End after the pass in hand, which starts nothing more; safe in a signal handler.
+
+        Jobs that run go on: the next service adopts them.
+        """
+        self._stopping = True
+        self._driver.start_nothing()
 
     def run_pass(self) -> tuple[RowView, ...]:
         """Look at every row once, start what can be started, write what changed."""
         self._sweep()
         self._driver.poll()
+        self._steering.look()
+        context = make_context(self._library, self._catalog)
         rows = self._sheet.read_rows()
-        checked = {
-            c.row.identifier: c
-            for c in validate_rows(rows, make_context(self._library, self._catalog))
-        }
+        found = validate_rows(rows, context, self._checks)
+        if self._standing.look(found, context.places):
+            rows = self._sheet.read_rows()
+            found = validate_rows(rows, context, self._checks)
+        checked = {c.row.identifier: c for c in found}
         asked = {
             identifier: c.request
             for identifier, c in checked.items()
             if c.request is not None and c.request.run
         }
-        for gone in set(self._works) - set(asked):
-            del self._works[gone]  # what runs for it ends; nothing new is started
+        self._marks = all_marks(self._ledger)
+        stop_gone(self._steering, self._works, asked, self._ledger)
         updates: dict[str, StatusUpdate] = {}
         for row in rows:
-            if row.identifier not in asked:
-                updates[row.identifier] = make_idle_update(row, checked.get(row.identifier))
+            this = checked.get(row.identifier)
+            if this is not None and this.standing is not None and this.standing.run:
+                updates[row.identifier] = self._standing.update(row)
+            elif row.identifier not in asked:
+                updates[row.identifier] = make_idle_update(row, this)
         order = sorted(
             (row for row in rows if row.identifier in asked),
             key=lambda row: (-asked[row.identifier].priority, row.number),
@@ -144,7 +168,8 @@ class Service:
             work = self._work_for(row, asked[row.identifier])
             with facts_of(row=row.number, subject=row.subject):
                 try:
-                    self._advance(work)
+                    if not self._is_held(row, work):
+                        self._advance(work)
                 except WakefulError as error:
                     self._fail(work, error)
                 except Exception as error:  # noqa: BLE001 -- one row's fault stops no other
@@ -177,6 +202,13 @@ class Service:
         work = Work(request, run.id)
         self._works[row.identifier] = work
         return work
+
+    def _is_held(self, row: SheetRow, work: Work) -> bool:
+        """Whether somebody paused or cancelled a row."""
+        others = (
+            w for w in self._works.values() if w is not work and w.status is not Status.CANCELLED
+        )
+        return self._steering.hold(int(row.identifier), work, lambda: others)
 
     def _advance(self, work: Work) -> None:
         if work.has_ended:
@@ -237,7 +269,10 @@ class Service:
     def _marks_changed(self, work: Work) -> bool:
         """Whether somebody marked channels of a row's recording since it was planned."""
         planned = work.prepared.target.marks if work.prepared else None
-        return planned is not None and planned != marks_of(self._ledger, work.request)
+        if planned is None:
+            return False
+        place = (work.request.subject, storable_text(str(work.request.recording)))
+        return planned != self._marks.get(place, ())
 
     def _run_jobs(self, work: Work) -> bool:
         """Start what can be started; True when every result is there that can be had."""

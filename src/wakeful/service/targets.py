@@ -32,6 +32,15 @@ def marks_of(ledger: Ledger, request: Request) -> tuple[Mark, ...]:
     return tuple(found.mark for found in ledger.marks(request.subject, recording))
 
 
+def all_marks(ledger: Ledger) -> dict[tuple[str, str], tuple[Mark, ...]]:
+    """(subject, recording) -> what people said of its channels; one look for all rows."""
+    found: dict[tuple[str, str], tuple[Mark, ...]] = {}
+    for record in ledger.marks():
+        place = (record.subject, record.recording)
+        found[place] = (*found.get(place, ()), record.mark)
+    return found
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A recording ready to be planned, and what a person must know about it."""

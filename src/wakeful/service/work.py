@@ -23,6 +23,7 @@ _FINISHED = frozenset({Status.DONE, Status.DONE_WITH_WARNINGS})
 
 LOOK_AGAIN_S = 10.0
 """A row that has ended is looked at again after this."""
+_LONGEST_QUIET_S = 160.0
 _LONGEST_PAUSE_S = 3600.0
 
 Signature = tuple[object, ...]
@@ -52,11 +53,15 @@ class Work:
     """Name of each job that failed and is not tried again -> its message."""
     growing: bool = False
     """Whether the recording goes on."""
+    held: bool = False
+    """Whether nothing is started for it: paused or cancelled."""
     published: bool = False
     """Whether what the plan gives has been published."""
     signature: Signature | None = None
     """What the row's files looked like when it ended."""
     looked: float = 0.0
+    quiet_s: float = LOOK_AGAIN_S
+    """How long after a look at its files the next one comes: longer where nothing changes."""
     pause_s: float = LOOK_AGAIN_S
 
     @property
@@ -74,7 +79,7 @@ class Work:
         self.status, self.message = status, message
         self.finished = datetime.now(UTC)
         self.signature = signature_of(self.request)
-        self.looked = time.monotonic()
+        self.looked, self.quiet_s = time.monotonic(), LOOK_AGAIN_S
 
     def wants_another_look(self) -> bool:
         """Whether a row that has ended may have new work.
@@ -84,7 +89,7 @@ class Work:
         what was in the way leaves no trace in the files.
         """
         now = time.monotonic()
-        if now - self.looked < LOOK_AGAIN_S:
+        if now - self.looked < self.quiet_s:
             return False
         current = signature_of(self.request)
         goes_on = self.manifest is not None and not self.manifest.complete
@@ -94,6 +99,7 @@ class Work:
         if not changed and not (stuck and now - self.looked >= self.pause_s):
             if not stuck:
                 self.looked = now
+                self.quiet_s = min(2 * self.quiet_s, _LONGEST_QUIET_S)
             return False
         self.pause_s = min(2 * self.pause_s, _LONGEST_PAUSE_S) if stuck else LOOK_AGAIN_S
         return True

@@ -32,7 +32,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "recording",
         "recording",
-        "The folder or file of the recording, in full or from the library's base folder.",
+        "Its folder or file, in full or from the library's base folder; * stands for any name.",
         "person",
     ),
     Column(
@@ -95,6 +95,7 @@ class Status(StrEnum):
     """What stands under `status`."""
 
     WAITING = "waiting"
+    WATCHING = "watching"
     QUEUED = "queued"
     TRANSFERRING = "transferring"
     RUNNING = "running"
@@ -105,6 +106,7 @@ class Status(StrEnum):
     FAILED = "failed"
     NEEDS_ATTENTION = "needs attention"
     CANCELLED = "cancelled"
+    PAUSED = "paused"
 
     @property
     def help(self) -> str:
@@ -114,6 +116,9 @@ class Status(StrEnum):
 
 _STATUS_HELP: Final = {
     Status.WAITING: "The row is not complete, or its run tick is not set.",
+    Status.WATCHING: (
+        "Every recording that fits the row's pattern gets a row of its own, now and later."
+    ),
     Status.QUEUED: "The row is understood and its work is planned.",
     Status.TRANSFERRING: "The recording is being copied into the library.",
     Status.RUNNING: "The analyses are being computed.",
@@ -121,12 +126,13 @@ _STATUS_HELP: Final = {
         "The recording goes on; the hours that are complete are analysed, and the report is "
         "provisional."
     ),
+    Status.PAUSED: "Somebody paused the row or the library: nothing new is started.",
     Status.PUBLISHING: "Figures and report are being written.",
     Status.DONE: "Everything asked for is there; the link leads to it.",
     Status.DONE_WITH_WARNINGS: "Everything is there; the message says what to know about it.",
     Status.FAILED: "An analysis ended in an error; the message says which and what to do.",
     Status.NEEDS_ATTENTION: "The row can't be used as it is; the message names every bad cell.",
-    Status.CANCELLED: "Somebody cancelled the work; set another rerun number to start again.",
+    Status.CANCELLED: "Somebody cancelled the work; `wakeful retry` starts it again.",
 }
 
 

@@ -59,7 +59,7 @@ def find_recording(text: str, places: Places) -> tuple[Path | None, str]:
 
 def _kept(text: str, places: Places) -> Path | None:
     """Where a recording was that is gone, but was taken in before: its mirror outlives it."""
-    if places.kept is None or _foreign(text):
+    if places.kept is None or foreign(text):
         return None
     try:
         path = (places.base / text).resolve()
@@ -80,7 +80,7 @@ def find_file(text: str, places: Places) -> tuple[Path | None, str]:
 
 
 def _find(text: str, places: Places) -> tuple[Path | None, str]:
-    if problem := _foreign(text):
+    if problem := foreign(text):
         return None, problem
     try:
         path = (places.base / text).resolve()
@@ -108,7 +108,7 @@ def _find(text: str, places: Places) -> tuple[Path | None, str]:
 _ASK: Final = "ask its owner to let the account that runs Wakeful read it"
 
 
-def _foreign(text: str) -> str:
+def foreign(text: str) -> str:
     """Why text can't be a path of this machine at all."""
     if text[0] == text[-1] and text[0] in "\"'" and len(text) > 1:
         return f"{quote(text)} stands in quotation marks; take them away"

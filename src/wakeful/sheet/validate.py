@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final
 from wakeful.model.errors import BadRow
 from wakeful.sheet.characters import describe, is_forbidden, is_invisible, ordinal, quote, trim
 from wakeful.sheet.interface import TYPED_COLUMNS, SheetRow
+from wakeful.sheet.patterns import find_pattern, is_pattern
 from wakeful.sheet.places import Places, find_file, find_recording
 from wakeful.sheet.request import NaturalKey, Request, natural_key
 
@@ -89,11 +91,13 @@ def _bad_cells(problems: Sequence[CellProblem], where: str) -> BadCells:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRow:
-    """A row, and what came of it: a request or an error."""
+    """A row, and what came of it: a request, a standing request or an error."""
 
     row: SheetRow
     request: Request | None
     error: BadRow | None
+    standing: Request | None = None
+    """What is asked for of every recording that fits the pattern in `recording`."""
 
 
 class _Row:
@@ -149,7 +153,7 @@ def _is_number(column: str, text: str) -> bool:
 
 
 def validate(row: SheetRow, context: ValidationContext) -> Request:
-    """What a row asks for.
+    """What a row asks for; `recording` is a pattern where the row stands for many.
 
     Raises
     ------
@@ -188,11 +192,44 @@ def validate(row: SheetRow, context: ValidationContext) -> Request:
     )
 
 
-def validate_rows(rows: Iterable[SheetRow], context: ValidationContext) -> tuple[CheckedRow, ...]:
+class Checks:
+    """Remembers for a while what cells ask for: to look at a thousand paths takes its time.
+
+    Rows with bad cells are looked at each time, since what is corrected shall be seen at once.
+    """
+
+    def __init__(self, valid_s: float = 60.0) -> None:
+        self._valid_s = valid_s
+        self._known: dict[str, tuple[tuple[str, ...], float, Request]] = {}
+
+    def __call__(self, row: SheetRow, context: ValidationContext) -> Request:
+        """See `validate`; `context` must be the same each time."""
+        cells = tuple(row.cell(column.name) for column in TYPED_COLUMNS)
+        known = self._known.get(row.identifier)
+        now = time.monotonic()
+        if known is not None and known[0] == cells and now < known[1]:
+            return known[2]
+        self._known.pop(row.identifier, None)
+        request = validate(row, context)
+        # Not all at one time, where they were all looked at together at the start.
+        spread_s = self._valid_s * (0.5 + 0.5 * (hash(row.identifier) % 64) / 64)
+        self._known[row.identifier] = (cells, now + spread_s, request)
+        return request
+
+
+def validate_rows(
+    rows: Iterable[SheetRow],
+    context: ValidationContext,
+    check: Callable[[SheetRow, ValidationContext], Request] = validate,
+) -> tuple[CheckedRow, ...]:
     """Every row with its request or its error; blank rows are left out.
 
     Of rows that ask for the same (`natural_key`), the first is taken and the others are errors
     that name it. Subjects that differ only in upper and lower case get a notice.
+
+    Parameters
+    ----------
+    check : tells what one row asks for; `Checks` where the same rows are looked at again and again
     """
     checked: list[CheckedRow] = []
     first_of: dict[NaturalKey, SheetRow] = {}
@@ -201,7 +238,7 @@ def validate_rows(rows: Iterable[SheetRow], context: ValidationContext) -> tuple
         if row.is_blank:
             continue
         try:
-            request = validate(row, context)
+            request = check(row, context)
         except BadRow as error:
             checked.append(CheckedRow(row=row, request=None, error=error))
             continue
@@ -216,7 +253,10 @@ def validate_rows(rows: Iterable[SheetRow], context: ValidationContext) -> tuple
                 "animals; write them alike if they are one"
             )
             request = replace(request, notices=(*request.notices, notice))
-        checked.append(CheckedRow(row=row, request=request, error=None))
+        if is_pattern(trim(row.recording)[0], context.places):
+            checked.append(CheckedRow(row=row, request=None, error=None, standing=request))
+        else:
+            checked.append(CheckedRow(row=row, request=request, error=None))
     return tuple(checked)
 
 
@@ -268,7 +308,8 @@ def _recording(row: _Row, context: ValidationContext) -> Path | None:
     if not text:
         row.report("recording", " is empty; give the folder or file of the recording")
         return None
-    path, problem = find_recording(text, context.places)
+    find = find_pattern if is_pattern(text, context.places) else find_recording
+    path, problem = find(text, context.places)
     if path is None:
         row.report("recording", f": {problem}")
     return path

@@ -14,7 +14,7 @@ from wakeful.model.time import Interval
 from wakeful.simulate.events import PlantedEvent, check_events
 from wakeful.simulate.faults import PlantedFault, check_faults
 
-SIMULATOR_VERSION = 1
+SIMULATOR_VERSION = 2
 """Raised whenever the same plan gives other numbers."""
 
 

@@ -59,7 +59,7 @@ _MIN_REM_S = 180.0
 """Less REM is too little to speak of shares."""
 
 _MAX_OFF_LEVELS = 0.5
-"""Share of a state's epochs that may lie nearest to another state's levels."""
+"""Share of a recording's epochs that may lie nearest to REM, or to another state than they got."""
 _MIN_OFF_LEVELS_S = 180.0
 """Less of a state is too little to hold against levels."""
 
@@ -342,7 +342,7 @@ class TrainedScorer:
         return ""
 
     def _why_off_levels(self, state: States, nearest: NDArray[np.int8], *, one_state: bool) -> str:
-        """Whether a state's epochs are those of another one by the levels given; "" if they aren't.
+        """Whether most epochs are another state's by the levels given; "" if they aren't.
 
         A recording of REM alone shows no rough states to hold against it, or wrong ones, towards
         which its features are then drawn as if they had drifted; the animal's levels in REM tell.
@@ -362,20 +362,22 @@ class TrainedScorer:
                 "given: the recording holds hardly anything else, or the levels are not this "
                 "animal's"
             )
-        if not one_state:
+        if not one_state or not sure.size:
             return ""
+        # Of the whole recording: the few epochs that a scorer gets wrong lie nearest to what they
+        # are, and must not have all others refused.
         for number, name in enumerate(self.states):
             meaning = find_state(name)
-            by_levels = nearest[(state == number) & np.isin(nearest, SCORED)]
-            if meaning is None or len(by_levels) * self.epoch_s < _MIN_OFF_LEVELS_S:
-                continue
+            by_levels = nearest[state == number]
             for other in SCORED:
-                share = float(np.mean(by_levels == other))
-                if other != meaning and share > _MAX_OFF_LEVELS:
+                n_off = int((by_levels == other).sum())
+                if meaning is None or other == meaning or n_off * self.epoch_s < _MIN_OFF_LEVELS_S:
+                    continue
+                if n_off > _MAX_OFF_LEVELS * len(sure):
                     return (
-                        f"{share:.0%} of what came out as {name} lies nearest to the levels of "
-                        f"{other.label} that were given: the recording may hold {other.label} "
-                        "alone, or the levels are not this animal's"
+                        f"{n_off / len(sure):.0%} of epochs came out as {name} and lie nearest to "
+                        f"the levels of {other.label} that were given: the recording may hold "
+                        f"{other.label} alone, or the levels are not this animal's"
                     )
         return ""
 

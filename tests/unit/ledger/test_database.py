@@ -45,8 +45,10 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(tmp_path: Path) -> None
             wanted = {
                 c.name: (
                     str(c.type.compile(connection.dialect)),
-                    # SQLite reports an integer primary key as one that may be null.
-                    True if c.primary_key and str(c.type) == "INTEGER" else c.nullable,
+                    # SQLite reports an integer that is the primary key as one that may be null.
+                    True
+                    if list(table.primary_key) == [c] and str(c.type) == "INTEGER"
+                    else c.nullable,
                     c.primary_key,
                 )
                 for c in table.columns

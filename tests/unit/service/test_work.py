@@ -8,6 +8,7 @@ import time
 import pytest
 
 from wakeful.io.mirror import Manifest
+from wakeful.service import work as work_module
 from wakeful.service.work import (
     LOOK_AGAIN_S,
     Work,
@@ -110,3 +111,18 @@ def test_one_reason_is_said_once():
     assert text == (
         "spectrogram, block 0: no channel lies in the brain (and 4 more like it) | other"
     )
+
+
+def test_files_that_do_not_change_are_looked_at_ever_more_rarely(work, monkeypatch):
+    looks = []
+    real = work_module.signature_of
+    monkeypatch.setattr(
+        work_module, "signature_of", lambda request: (looks.append(1), real(request))[1]
+    )
+    work.end(Status.DONE, "")
+    looks.clear()
+    for _ in range(400):
+        later(work, 10.0)
+        assert not work.wants_another_look()
+    # Every 160 s in the end: 4,000 s would be 400 looks at one every 10 s.
+    assert 20 <= len(looks) <= 32

@@ -21,6 +21,7 @@ from wakeful.sheet import (
     validate,
     validate_rows,
 )
+from wakeful.sheet.validate import Checks
 
 ANALYSES = {
     "convert": "LFP at 1 kHz",
@@ -461,3 +462,27 @@ def test_the_error_travels_between_processes(lab: Lab) -> None:
     copy = pickle.loads(pickle.dumps(caught.value))
     assert str(copy) == str(caught.value)
     assert copy.problems == caught.value.problems
+
+
+def test_what_cells_ask_for_is_remembered_until_they_change(lab: Lab) -> None:
+    checks = Checks(valid_s=3600.0)
+    row = lab.row()
+    first = checks(row, lab.context)
+    assert first == validate(row, lab.context)
+    assert checks(replace(row, status="done"), lab.context) is first
+    assert checks(replace(row, notes="seen"), lab.context).notes == "seen"
+    (lab.base / "M014" / "day1" / "CSC1.ncs").unlink()
+    assert checks(replace(row, notes="seen"), lab.context).notes == "seen"
+    with pytest.raises(BadRow):
+        Checks(valid_s=0.0)(row, lab.context)
+
+
+def test_a_row_that_is_corrected_is_seen_at_once(lab: Lab) -> None:
+    checks = Checks(valid_s=3600.0)
+    with pytest.raises(BadRow):
+        checks(lab.row(analyses="slep"), lab.context)
+    (lab.base / "M014" / "day9").mkdir()
+    with pytest.raises(BadRow):
+        checks(lab.row(recording="M014/day9"), lab.context)
+    (lab.base / "M014" / "day9" / "a.ncs").write_bytes(b"samples")
+    assert checks(lab.row(recording="M014/day9"), lab.context).subject == "M014"

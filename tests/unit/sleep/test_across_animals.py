@@ -284,12 +284,64 @@ def test_rem_alone_that_is_taken_for_another_state_is_refused_by_the_levels_give
     turned = Labels(states=labels.states, state=np.array([1, 0, 2])[labels.state])
     params = TrainParams(kind=Kind.TREES, n_folds=3)
     good, scorer = scorer, train_scorer(table, turned, params).scorer
-    assert "came out as awake lies nearest to the levels of NREM" in score(State.NREM).refusal
+    assert "came out as awake and lie nearest to the levels of NREM" in score(State.NREM).refusal
     scorer = good
     for number, state in ((0, State.AWAKE), (1, State.NREM)):
         other = score(state)
         assert other.refusal == ""
         assert np.mean(other.state == number) > 0.95
+
+
+def test_rem_alone_in_which_false_rough_states_are_seen_is_refused_by_the_levels_given() -> None:
+    rng = np.random.default_rng(21)
+    table, labels = train_on_others(rng)
+    params = TrainParams(kind=Kind.SEMI_MARKOV, n_folds=3)
+    scorer = train_scorer(table, labels, params).scorer
+    truth = draw_states(rng, 12)
+    whole = make_animal(rng, truth, ("MD",), subject="new")
+    levels = prepare_animal(whole, scorer.animal_logarithms or frozenset()).anchors
+    # REM with twitches by turns: the rough scorer takes them for waking and the rest for NREM, and
+    # features are drawn towards both as if they had drifted.
+    values = whole.values[truth == State.REM]
+    deep = (np.arange(len(values)) // 30) % 2 == 1
+    values[deep, 0] += 0.9
+    values[deep, 1] -= 0.72
+    values[~deep, 2] += 0.8
+    part = FeatureTable.make(
+        whole.names, values, epoch_s=EPOCH_S, subject=np.full(len(values), "new")
+    )
+    prepared = prepare_animal(part, scorer.animal_logarithms or frozenset(), levels)
+    assert not prepared.one_state
+    assert set(np.unique(prepared.rough)) == {State.AWAKE, State.NREM}
+    unasked = scorer.score(part, anchors=levels, anyway=True).posterior.argmax(axis=1)
+    assert np.mean(unasked != 2) > 0.95
+    scored = scorer.score(part, anchors=levels)
+    assert "of epochs lie nearest to the levels of REM" in scored.refusal
+    assert (scored.state == UNCLASSIFIED).all()
+
+
+def test_a_few_wrong_epochs_do_not_have_a_recording_of_one_state_refused() -> None:
+    rng = np.random.default_rng(22)
+    table, labels = train_on_others(rng)
+    # Trees taught that a tenth of NREM, that of deepest delta, was waking.
+    spoilt = Labels(states=labels.states, state=labels.state.copy())
+    delta = np.nanmean(table.values[:, ["power_delta" in n for n in table.names]], axis=1)
+    for animal in np.unique(table.subject):
+        nrem = np.flatnonzero((labels.state == 1) & (table.subject == animal))
+        spoilt.state[nrem[delta[nrem] > np.quantile(delta[nrem], 0.9)]] = 0
+    scorer = train_scorer(table, spoilt, TrainParams(kind=Kind.TREES, n_folds=3)).scorer
+    truth = draw_states(rng, 24)
+    whole = make_animal(rng, truth, ("MD",), subject="new")
+    levels = prepare_animal(whole, scorer.animal_logarithms or frozenset()).anchors
+    values = whole.values[truth == State.NREM]
+    part = FeatureTable.make(
+        whole.names, values, epoch_s=EPOCH_S, subject=np.full(len(values), "new")
+    )
+    assert prepare_animal(part, scorer.animal_logarithms or frozenset(), levels).one_state
+    scored = scorer.score(part, anchors=levels)
+    assert scored.refusal == ""
+    n_wrong = int((scored.state == 0).sum())
+    assert 45 <= n_wrong < len(values) / 4
 
 
 def test_epochs_lie_nearest_to_their_own_state_and_one_feature_does_not_decide() -> None:
