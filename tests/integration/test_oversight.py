@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import subprocess
 import sys
+import urllib.request
 
 from typer.testing import CliRunner
 
 from wakeful.cli import app
 
 from .conftest import FINISHED, Bench, service_command
+from .test_steering import service, wait
 
 
 def events(bench: Bench, *options: str) -> list[dict]:
@@ -63,3 +67,70 @@ def test_verbose_shows_the_log_in_the_terminal(lab, small_recording):
         service_command(lab.library.root), capture_output=True, text=True, check=True
     )
     assert quiet.stderr == ""
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def configure(bench: Bench, text: str) -> None:
+    path = bench.library.root / "wakeful.toml"
+    path.write_text(path.read_text().replace("workers = 2", "workers = 2\npoll_s = 0.3") + text)
+
+
+def numbers(port: int) -> dict[str, float]:
+    """All metrics that a running service serves, by name and labels; empty while it serves none."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            assert answer.headers["Content-Type"].startswith("text/plain")
+            text = answer.read().decode()
+    except OSError:
+        return {}
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_prometheus_finds_what_the_service_does(lab, small_recording, tmp_path):
+    port = free_port()
+    configure(lab, f"\n[service]\nmetrics_port = {port}\n")
+    lab.add(small_recording, analyses="muscle")
+    lab.add(tmp_path / "nowhere", analyses="muscle")
+    rows = 'wakeful_rows{{status="{}"}}'
+    with service(lab):
+        wait(lambda: lab.rows()[1].status in FINISHED)
+        finished = rows.format(lab.rows()[1].status)
+        wait(lambda: numbers(port).get(finished) == 1)
+        found = numbers(port)
+        # Served on this machine alone, unless somebody says otherwise.
+        with socket.socket() as one:
+            one.bind(("127.0.0.2", port))
+    assert found[rows.format("needs attention")] == 1
+    assert found[rows.format("running")] == 0
+    n_bytes = sum(f.stat().st_size for f in small_recording.iterdir() if f.is_file())
+    assert found['wakeful_taken_in_bytes{subject="M1"}'] == n_bytes
+    assert found["wakeful_results_made_total"] == found['wakeful_row_results{there="yes"}'] > 8
+    assert found['wakeful_row_results{there="no"}'] == 0
+    assert found["wakeful_jobs_started_total"] == found['wakeful_jobs_ended_total{how="done"}'] > 1
+    assert found["wakeful_jobs_retried_total"] == 0
+    assert found['wakeful_jobs{state="running"}'] == 0
+    assert found['wakeful_disk_free_bytes{folder="raw"}'] > 0
+    assert found["wakeful_pass_seconds_count"] == found['wakeful_pass_seconds_bucket{le="+Inf"}']
+    bounds = [name for name in found if re.match(r"wakeful_pass_seconds_bucket", name)]
+    assert [found[name] for name in bounds] == sorted(found[name] for name in bounds)
+    assert numbers(port) == {}, "served after the service had ended"
+
+
+def test_a_port_that_is_taken_is_named(lab):
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        port = one.getsockname()[1]
+        configure(lab, f"\n[service]\nmetrics_port = {port}\n")
+        process = subprocess.run(
+            service_command(lab.library.root), capture_output=True, text=True, check=False
+        )
+    assert process.returncode == 1
+    assert f"metrics can't be served at 127.0.0.1 port {port}" in " ".join(process.stderr.split())
+    assert "Traceback" not in process.stderr

@@ -276,12 +276,12 @@ def run(
     with (
         hold_library(opened.root),
         library_open(opened.root, "service") as (_, ledger, sheet),
-        oversee(opened, ledger, verbose=verbose) as oversight,
+        oversee(opened, verbose=verbose) as oversight,
     ):
         service = make_service(opened, ledger, sheet)
         try:
             with progress_display(quiet) as draw, stopped_by_signals(service.stop) as signalled:
-                show = oversight.watch(draw)
+                show = oversight.watch(service, draw)
                 if once:
                     views = service.run_once(show)
                 else:

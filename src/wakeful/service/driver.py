@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from wakeful.executors.interface import (
 from wakeful.io.atomic import storable_text
 from wakeful.ledger import JobState, Ledger, UnknownRecord
 from wakeful.logs import get_log
+from wakeful.service.pulse import Pulse, Tally
 
 _FIRST_PAUSE_S = 1.0
 """Before another try at what may pass by itself; doubled with each."""
@@ -85,8 +87,8 @@ class Driver:
         self._attempts = attempts
         self._driven: dict[str, _Driven] = {}
         self._took_over = False
-        self.n_retried = 0
-        """Attempts that were not the first."""
+        self.tally = Tally()
+        """What was done since this service began."""
         self._starts_nothing = False
 
     def start_nothing(self) -> None:
@@ -110,14 +112,14 @@ class Driver:
         return sum(d.state is DriveState.RUNNING for d in self._driven.values())
 
     @property
-    def n_failed(self) -> int:
-        """How many jobs have been given up."""
-        return sum(d.state is DriveState.FAILED for d in self._driven.values())
-
-    @property
     def n_waiting(self) -> int:
         """How many jobs wait for a slot, or for another try."""
         return sum(d.state is DriveState.WAITING for d in self._driven.values())
+
+    def pulse(self, seconds: float) -> Pulse:
+        """How things stand after a pass that took so long."""
+        now = datetime.now(UTC)
+        return Pulse(now, seconds, self.n_running, self.n_waiting, replace(self.tally))
 
     def state(self, name: str) -> tuple[DriveState, str, float]:
         """How a job stands: state, message, done from 0 to 1."""
@@ -175,7 +177,8 @@ class Driver:
         driven.state = DriveState.RUNNING
         driven.status = self._executor.poll(driven.folder)
         driven.began, driven.facts = time.monotonic(), _facts_of(description)
-        self.n_retried += driven.tries > 1
+        self.tally.started += 1
+        self.tally.retried += driven.tries > 1
         self._note_start(driven)
         get_log().info("job started", job=driven.job_id, run=run_id, **driven.facts)
         return True
@@ -257,6 +260,7 @@ class Driver:
         if driven.cancelled and status.state is not AttemptState.DONE:
             self._ledger.end_job(driven.job_id, JobState.CANCELLED)
             driven.state, driven.tries, driven.cancelled = DriveState.WAITING, 0, False
+            self.tally.cancelled += 1
             get_log().info("job cancelled", job=driven.job_id, **driven.facts)
             return
         self._close(driven.job_id, status)
@@ -282,10 +286,12 @@ class Driver:
             "message": status.message,
         }
         if status.state is AttemptState.DONE:
+            self.tally.done += 1
             get_log().info("job done", **facts)
         elif driven.state is DriveState.WAITING:
             get_log().warning("job will be tried again", **facts, tries=driven.tries)
         else:
+            self.tally.failed += 1
             get_log().error("job failed", **facts, tries=driven.tries)
 
     def _close(self, job_id: str, status: AttemptStatus) -> None:

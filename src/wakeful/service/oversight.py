@@ -1,4 +1,4 @@
-"""All that goes on beside the work while `wakeful run` runs: the log, for now."""
+"""All that goes on beside the work while `wakeful run` runs: log, metrics, notices."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wakeful.config import Library
-from wakeful.ledger import Ledger
 from wakeful.logs import get_log, write_logs
+from wakeful.model.errors import WakefulError
 from wakeful.pipeline.machine import code_version
 from wakeful.service.lookout import RowLog
+from wakeful.service.metrics import Metrics, serve_metrics
+from wakeful.service.pulse import Pulse
+from wakeful.service.reconcile import Service
 from wakeful.service.work import RowView, Watch
 
 
@@ -19,27 +22,27 @@ class Oversight:
 
     Parameters
     ----------
-    library, ledger : what is served
+    metrics : told of each pass
     """
 
-    def __init__(self, library: Library, ledger: Ledger) -> None:
-        self._library = library
-        self._ledger = ledger
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._rows = RowLog()
 
-    def look(self, views: tuple[RowView, ...], n_running: int) -> None:
+    def look(self, views: tuple[RowView, ...], pulse: Pulse | None) -> None:
         """After each pass. Nothing that goes wrong here stops the work."""
-        del n_running
         try:
             self._rows.look(views)
+            if pulse is not None:
+                self._metrics.note(pulse, views)
         except Exception:  # noqa: BLE001 -- who looks on must not stop who works
             get_log().exception("the service could not be looked over")
 
-    def watch(self, then: Watch | None) -> Watch:
-        """A watch for the service that looks, and then lets another one look."""
+    def watch(self, service: Service, then: Watch | None) -> Watch:
+        """A watch for a service that looks, and then lets another one look."""
 
         def both(views: tuple[RowView, ...], n_running: int) -> None:
-            self.look(views, n_running)
+            self.look(views, service.pulse)
             if then is not None:
                 then(views, n_running)
 
@@ -47,7 +50,7 @@ class Oversight:
 
 
 @contextmanager
-def oversee(library: Library, ledger: Ledger, *, verbose: bool = False) -> Iterator[Oversight]:
+def oversee(library: Library, *, verbose: bool = False) -> Iterator[Oversight]:
     """Everything set up, as long as the service runs.
 
     Parameters
@@ -69,9 +72,13 @@ def oversee(library: Library, ledger: Ledger, *, verbose: bool = False) -> Itera
             executor=library.config.executor.kind,
         )
         try:
-            yield Oversight(library, ledger)
+            with serve_metrics(library) as metrics:
+                yield Oversight(metrics)
         except KeyboardInterrupt:
             log.info("service stopped", reason="interrupted")
+            raise
+        except WakefulError as error:
+            log.error("service stopped", reason=str(error))
             raise
         except Exception:
             log.exception("service stopped")

@@ -29,6 +29,7 @@ from wakeful.service.driver import Driver, DriveState
 from wakeful.service.intake import Intake
 from wakeful.service.planning import check_can_compute, plan_request
 from wakeful.service.publication import publish_row
+from wakeful.service.pulse import Pulse
 from wakeful.service.set_aside import makeable, without_missing
 from wakeful.service.standing import StandingRows
 from wakeful.service.steering import Steering, stop_gone
@@ -83,6 +84,8 @@ class Service:
         self._driver = Driver(
             executor, ledger, library.jobs, slots=config.slots, attempts=config.attempts
         )
+        self.pulse: Pulse | None = None
+        """How the last pass went."""
         self._intake = Intake(library, self._driver, self._begin)
         self._steering = Steering(ledger, self._driver, self._intake)
         self._standing = StandingRows(ledger, self._steering)
@@ -136,6 +139,7 @@ class Service:
 
     def run_pass(self) -> tuple[RowView, ...]:
         """Look at every row once, start what can be started, write what changed."""
+        began = time.perf_counter()
         self._sweep()
         self._driver.poll()
         self._steering.look()
@@ -178,6 +182,7 @@ class Service:
             updates[row.identifier] = make_update(row, work, self._clock)
         self._driver.flush()
         self._sheet.write_statuses(tuple(updates.values()))
+        self.pulse = self._driver.pulse(time.perf_counter() - began)
         return tuple(
             make_view(row, updates[row.identifier], self._works.get(row.identifier)) for row in rows
         )
@@ -350,6 +355,7 @@ class Service:
         if fresh:
             work.missing -= {task.key for task in fresh}
             work.made += len(fresh)
+            self._driver.tally.results += len(fresh)
             for entry in self._index(fresh):
                 get_log().info(
                     "result made",

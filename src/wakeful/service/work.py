@@ -138,6 +138,12 @@ class RowView:
     n_made: int
     session: str = ""
     """The session's name, once it is known."""
+    goes_on: bool = False
+    """Whether more is being recorded."""
+    source: str = ""
+    """Where the recording is, in full."""
+    taken_in_bytes: int = 0
+    """How much of it has been taken in and verified."""
 
 
 Watch = Callable[[tuple[RowView, ...], int], None]
@@ -181,11 +187,20 @@ def make_idle_update(row: SheetRow, checked: CheckedRow | None) -> StatusUpdate:
 
 def make_view(row: SheetRow, update: StatusUpdate, work: Work | None) -> RowView:
     """The row as it now stands."""
-    if work is None or work.plan is None:
+    if work is None:
         return RowView(row, update, 0, 0, 0)
-    n_results = len(work.plan.tasks)
-    n_present = n_results - len(work.missing)
-    return RowView(row, update, n_results, n_present, work.made, work.plan.session.name)
+    n_results = len(work.plan.tasks) if work.plan else 0
+    return RowView(
+        row,
+        update,
+        n_results,
+        n_results - len(work.missing),
+        work.made,
+        session=work.plan.session.name if work.plan else "",
+        goes_on=work.growing,
+        source=str(work.request.recording),
+        taken_in_bytes=work.manifest.n_bytes if work.manifest else 0,
+    )
 
 
 def name_source(text: str, manifest: Manifest | None) -> str:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class Manifest:
     """Files whose header the acquisition rewrote after it had been taken in, as it does when it
     closes them; the new one was taken, the old one is kept apart."""
 
-    @property
+    @cached_property
     def n_bytes(self) -> int:
         """Verified size of the recording."""
         return sum(entry.bytes for entry in self.files)
