@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -71,6 +71,7 @@ def write_logs(
     *,
     most_mb: float,
     terminal_level: str = "warning",
+    not_on_terminal: Collection[str] = (),
     secrets: Iterable[str] = (),
 ) -> Iterator[None]:
     """Write what is logged into a folder and to the terminal, as long as this lasts.
@@ -80,6 +81,7 @@ def write_logs(
     folder : gets `wakeful.jsonl` and older files beside it
     most_mb : all of them together take no more, megabytes
     terminal_level : what is shown on standard error: this and graver
+    not_on_terminal : events that the terminal shows in another way
     secrets : words that must never be written, beside what is recognised for a secret
     """
     global _redaction  # noqa: PLW0603 -- one process writes one log
@@ -92,6 +94,7 @@ def write_logs(
     file.setFormatter(_formatter(ProcessorFormatter, JSONRenderer(ensure_ascii=False, default=str)))
     terminal = _Terminal()
     terminal.setLevel(terminal_level.upper())
+    terminal.addFilter(lambda record: _event_of(record) not in not_on_terminal)
     terminal.setFormatter(_formatter(ProcessorFormatter, render_plainly))
     # On the root: what other libraries warn of belongs into the same file.
     root = logging.getLogger()
@@ -104,6 +107,11 @@ def write_logs(
             root.removeHandler(handler)
             handler.close()
         _redaction = before
+
+
+def _event_of(record: logging.LogRecord) -> str:
+    """What one of our own records is about; "" for those of other libraries."""
+    return str(record.msg.get("event", "")) if isinstance(record.msg, dict) else ""
 
 
 def _shared_processors() -> list[Any]:

@@ -54,9 +54,10 @@ class Notices(Section):
     repeat_hours: Annotated[float, Field(gt=0)] = Field(
         24.0, description="The same reason is not told again before that"
     )
-    stalled_minutes: Annotated[float, Field(gt=0)] = Field(
+    stalled_minutes: Annotated[float, Field(ge=0)] = Field(
         30.0,
-        description="A recording that goes on and has no new bytes for so long has stalled",
+        description="Told when an animal was being recorded and none of its recordings has grown "
+        "for so long; 0: never told",
     )
     disk_days: Annotated[float, Field(ge=0)] = Field(
         3.0, description="Told when a disk of the library will be full within so many days"

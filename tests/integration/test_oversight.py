@@ -11,6 +11,7 @@ import urllib.request
 
 from typer.testing import CliRunner
 
+from tests.post_office import post_office
 from wakeful.cli import app
 
 from .conftest import FINISHED, Bench, service_command
@@ -134,3 +135,31 @@ def test_a_port_that_is_taken_is_named(lab):
     assert process.returncode == 1
     assert f"metrics can't be served at 127.0.0.1 port {port}" in " ".join(process.stderr.split())
     assert "Traceback" not in process.stderr
+
+
+def test_a_failure_is_told_once_with_a_link_and_listed(lab, small_recording, tmp_path, monkeypatch):
+    with post_office() as office:
+        monkeypatch.setenv("WAKEFUL_NOTICES_URLS", office.address())
+        configure(lab, '\n[notices]\ndigest_at = "00:00"\n')
+        lab.add(tmp_path / "nowhere", analyses="muscle")
+        for _ in range(2):
+            subprocess.run(service_command(lab.library.root), check=False)
+        daily, failure = office.taken
+        assert daily["title"].endswith("0 done, 1 need somebody")
+        assert failure["title"] == "Row 1 (M1) needs attention"
+        assert "nowhere" in failure["message"]
+        root = str(lab.library.root)
+        listed = CliRunner().invoke(app, ["notices", "list", "--json", "-l", root])
+        found = json.loads(listed.output)["notices"]
+        assert [one["n_delivered"] for one in found] == [1, 1]
+        assert not any(one["open"] for one in found)
+        tried = CliRunner().invoke(app, ["notices", "test", "-l", root])
+        assert tried.exit_code == 0
+        assert tried.output == "json://***: taken\n"
+        assert office.taken[-1]["title"] == "Wakeful: a test"
+        office.is_open = False
+        tried = CliRunner().invoke(app, ["notices", "test", "-l", root])
+        assert (tried.exit_code, tried.output) == (1, "json://***: not taken\n")
+    text = (lab.library.root / "logs" / "wakeful.jsonl").read_text()
+    assert "secret-key-of-the-lab" not in text
+    assert '"event": "notice"' in text

@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "library.run",
     "status": "library.status",
     "logs": "logs.logs",
+    "notices": "notices.notices_app",
     "pause": "steering.pause",
     "resume": "steering.resume",
     "cancel": "steering.cancel",

@@ -276,7 +276,7 @@ def run(
     with (
         hold_library(opened.root),
         library_open(opened.root, "service") as (_, ledger, sheet),
-        oversee(opened, verbose=verbose) as oversight,
+        oversee(opened, ledger, verbose=verbose) as oversight,
     ):
         service = make_service(opened, ledger, sheet)
         try:

@@ -13,6 +13,7 @@ from wakeful.ledger.errors import (
 from wakeful.ledger.found_rows import FoundRow
 from wakeful.ledger.ledger import Ledger
 from wakeful.ledger.marks import MarkCells, MarkRecord
+from wakeful.ledger.notices import NoticeRecord
 from wakeful.ledger.results import ResultEntry
 from wakeful.ledger.rows import RowCells, RowRecord, RowStatus
 from wakeful.ledger.runs import JobRecord, JobState, RunRecord, RunState, canonical_json
@@ -30,6 +31,7 @@ __all__ = [
     "MarkCells",
     "MarkRecord",
     "NewerLedger",
+    "NoticeRecord",
     "ResultEntry",
     "RowCells",
     "RowRecord",

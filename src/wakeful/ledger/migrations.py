@@ -143,11 +143,31 @@ def _create_found_rows(connection: Connection) -> None:
     )
 
 
+def _create_notices(connection: Connection) -> None:
+    for statement in (
+        """CREATE TABLE notices (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            reason TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            title TEXT NOT NULL,
+            text TEXT NOT NULL,
+            made TEXT NOT NULL,
+            delivered_to TEXT NOT NULL,
+            ended TEXT,
+            n_attempts INTEGER NOT NULL,
+            next_try TEXT NOT NULL)""",
+        "CREATE INDEX notices_by_reason ON notices (reason)",
+        "CREATE INDEX notices_by_end ON notices (ended)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rows, runs, jobs, results, audit", _create_tables),
     Migration(2, "marks that people set on channels", _create_marks),
     Migration(3, "pause, cancel and retry", _create_wishes),
     Migration(4, "rows made for what a standing row finds", _create_found_rows),
+    Migration(5, "what people were told", _create_notices),
 )
 
 

@@ -117,6 +117,12 @@ class ResultStore(Database):
         with self.reading() as connection:
             return tuple(map(_result, connection.execute(query).mappings()))
 
+    def count_results(self, since: datetime) -> int:
+        """How many results and figures were begun since then."""
+        query = select(func.count()).select_from(RESULTS).where(RESULTS.c.created >= since)
+        with self.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def forget_results(self, keys: Iterable[str]) -> None:
         """Take results out of the index, because they are gone or broken."""
         asked = func.json_each(bindparam("asked")).table_valued("value")

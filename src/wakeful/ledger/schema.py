@@ -183,3 +183,21 @@ AUDIT: Final = Table(
     Index("audit_by_what", "what"),
     sqlite_autoincrement=True,
 )
+
+NOTICES: Final = Table(
+    "notices",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("made", UtcTime, nullable=False),
+    Column("delivered_to", Text, nullable=False),
+    Column("ended", UtcTime),
+    Column("n_attempts", Integer, nullable=False),
+    Column("next_try", UtcTime, nullable=False),
+    Index("notices_by_reason", "reason"),
+    Index("notices_by_end", "ended"),
+    sqlite_autoincrement=True,
+)

@@ -144,6 +144,8 @@ class RowView:
     """Where the recording is, in full."""
     taken_in_bytes: int = 0
     """How much of it has been taken in and verified."""
+    n_set_aside: int = 0
+    """Jobs that failed while the rest went on."""
 
 
 Watch = Callable[[tuple[RowView, ...], int], None]
@@ -200,6 +202,7 @@ def make_view(row: SheetRow, update: StatusUpdate, work: Work | None) -> RowView
         goes_on=work.growing,
         source=str(work.request.recording),
         taken_in_bytes=work.manifest.n_bytes if work.manifest else 0,
+        n_set_aside=len(work.given_up),
     )
 
 
