@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 from typer.testing import CliRunner
@@ -39,6 +41,7 @@ def test_the_log_tells_what_became_of_each_row(lab, small_recording, tmp_path):
     started = [event for event in told if event["event"] == "job started"]
     done = [event for event in told if event["event"] == "job done"]
     assert {event["job"] for event in started} == {event["job"] for event in done}
+    assert all(event["row"] == 1 for event in started + done)
     made = [event for event in told if event["event"] == "result made"]
     # Four blocks, each converted once and its muscle tone written once, at the least.
     assert {(event["step"], event["scope"]) for event in made} >= {
@@ -163,3 +166,46 @@ def test_a_failure_is_told_once_with_a_link_and_listed(lab, small_recording, tmp
     text = (lab.library.root / "logs" / "wakeful.jsonl").read_text()
     assert "secret-key-of-the-lab" not in text
     assert '"event": "notice"' in text
+
+
+def test_status_shows_jobs_at_work_and_how_long_it_takes_yet(lab, small_recording):
+    configure(lab, "\n[parameters.finer.convert]\nlfp_emg_bin_s = 0.25\n")
+    root = str(lab.library.root)
+
+    def look() -> dict:
+        shown = CliRunner().invoke(app, ["status", "--json", "-l", root])
+        assert shown.exit_code == 0, shown.output
+        return json.loads(shown.output)
+
+    lab.add(small_recording, analyses="muscle,spectrogram")
+    assert look()["service_process"] is None
+    seen: list[dict] = []
+    lab.run()
+    with service(lab) as process:
+        lab.add(small_recording, params="finer", analyses="muscle,spectrogram")
+
+        def is_done() -> bool:
+            seen.append(look())
+            return seen[-1]["rows"][1]["status"] in FINISHED
+
+        wait(is_done)
+        assert seen[-1]["service_process"] == process.pid
+    at_work = [job for state in seen for job in state["open_jobs"] if job["row"] == 2]
+    assert any("M1" in job["what"] and "convert" in job["what"] for job in at_work)
+    assert all(0 <= job["done"] <= 1 for job in at_work)
+    progress = [state["rows"][1]["progress"] for state in seen]
+    assert any(re.fullmatch(r"\d+ of \d+ results, less than a minute left", p) for p in progress)
+    assert "left" not in progress[-1]
+    assert seen[-1]["open_jobs"] == []
+
+
+def test_status_can_be_watched(lab, small_recording):
+    lab.add(small_recording, analyses="muscle")
+    command = [sys.executable, "-m", "wakeful", "status", "--watch", "-l", str(lab.library.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        shown, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert b"no service is at work" in shown

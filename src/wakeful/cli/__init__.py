@@ -16,7 +16,7 @@ _COMMANDS = {
     "init": "library.init",
     "add": "library.add",
     "run": "library.run",
-    "status": "library.status",
+    "status": "status.status",
     "logs": "logs.logs",
     "notices": "notices.notices_app",
     "pause": "steering.pause",

@@ -18,13 +18,10 @@ from rich.table import Table
 
 from wakeful.catalog import load_catalog
 from wakeful.cli.output import (
-    JsonOption,
     LibraryOption,
     console,
     library_open,
     make_service,
-    print_json,
-    print_table,
 )
 from wakeful.config import CONFIG_NAME, Config, Library, open_library, write_library
 from wakeful.io.channels_file import find_channels_file, read_channels_file
@@ -35,7 +32,7 @@ from wakeful.model.errors import BadChannels, BadConfig
 from wakeful.service.lock import hold_library
 from wakeful.service.lookup import find_session, republish
 from wakeful.service.oversight import oversee
-from wakeful.service.reconcile import make_context
+from wakeful.service.row_rules import make_context
 from wakeful.service.work import RowView
 from wakeful.sheet.interface import Status
 from wakeful.sheet.patterns import fixed_folder
@@ -393,61 +390,6 @@ def print_rows(views: tuple[RowView, ...]) -> None:
             console.print(f"    {escape(part)}", highlight=False, soft_wrap=True)
         if update.link:
             console.print(f"    {escape(update.link)}", highlight=False, soft_wrap=True)
-
-
-def status(
-    library: LibraryOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Rows, runs, progress."""
-    with library_open(library, getpass.getuser()) as (opened, ledger, sheet):
-        rows = sheet.read_rows()
-        found_by = {found.row_id: found.standing_row for found in ledger.found_rows()}
-        if as_json:
-            print_json(
-                {
-                    "library": str(opened.root),
-                    "rows": [
-                        {
-                            "number": row.number,
-                            "found_by": found_by.get(row.number),
-                            **row.cells(),
-                            **row.status_cells(),
-                        }
-                        for row in rows
-                    ],
-                    "open_jobs": [job.job_id for job in ledger.open_jobs()],
-                }
-            )
-            return
-        console.print(f"library {escape(str(opened.root))}", highlight=False)
-        if not rows:
-            console.print("the sheet is empty; add a row with wakeful add")
-            return
-        print_table(
-            ("row", "subject", "recording", "status", "progress", "finished"),
-            [
-                (
-                    f"{row.number} (of {of})"
-                    if (of := found_by.get(row.number))
-                    else f"{row.number}",
-                    row.subject,
-                    Path(row.recording).name,
-                    row.status,
-                    row.progress,
-                    row.finished,
-                )
-                for row in rows
-            ],
-        )
-        for row in rows:
-            for part in filter(None, row.message.split(" | ")):
-                shown = (
-                    part if part.startswith(f"row {row.number}:") else f"row {row.number}: {part}"
-                )
-                console.print(escape(shown), highlight=False, soft_wrap=True)
-            if row.link:
-                console.print(f"row {row.number}: {escape(row.link)}", soft_wrap=True)
 
 
 def report(

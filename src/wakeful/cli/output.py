@@ -46,13 +46,20 @@ def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", right: int = 0
 ) -> None:
     """A table; its last `right` columns hold numbers."""
+    console.print(make_table(columns, rows, title=title, right=right))
+
+
+def make_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", right: int = 0
+) -> Table:
+    """A table to be printed."""
     table = Table(title=title or None, title_justify="left", header_style="bold", expand=False)
     for i, column in enumerate(columns):
         numeric = i >= len(columns) - right
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    console.print(table)
+    return table
 
 
 @contextmanager

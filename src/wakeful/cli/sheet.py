@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from wakeful.catalog import load_catalog
 from wakeful.cli.output import LibraryOption, console, library_open, print_table
-from wakeful.service.reconcile import make_context
+from wakeful.service.row_rules import make_context
 from wakeful.sheet.csv_file import import_csv, write_csv
 from wakeful.sheet.interface import COLUMNS
 

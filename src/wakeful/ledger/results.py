@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, Literal, TypeVar
 
-from sqlalchemy import RowMapping, bindparam, func, select
+from sqlalchemy import RowMapping, bindparam, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 
 from wakeful.ledger.database import Database
@@ -114,6 +114,12 @@ class ResultStore(Database):
             .where(RESULTS.c.session == session)
             .order_by(RESULTS.c.step, RESULTS.c.scope, RESULTS.c.key)
         )
+        with self.reading() as connection:
+            return tuple(map(_result, connection.execute(query).mappings()))
+
+    def latest_results(self, last: int) -> tuple[ResultEntry, ...]:
+        """The results that were put into the index last, the newest first."""
+        query = select(RESULTS).order_by(text("rowid DESC")).limit(last)
         with self.reading() as connection:
             return tuple(map(_result, connection.execute(query).mappings()))
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from wakeful.ledger import audit
@@ -346,6 +346,12 @@ class RunStore(Database):
             query = query.where(JOBS.c.run_id == run_id)
         if states is not None:
             query = query.where(JOBS.c.state.in_([state.value for state in states]))
+        with self.reading() as connection:
+            return tuple(map(_job, connection.execute(query).mappings()))
+
+    def latest_jobs(self, last: int) -> tuple[JobRecord, ...]:
+        """The jobs that were recorded last, the newest first."""
+        query = select(JOBS).order_by(text("rowid DESC")).limit(last)
         with self.reading() as connection:
             return tuple(map(_job, connection.execute(query).mappings()))
 

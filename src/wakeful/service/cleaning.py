@@ -18,7 +18,7 @@ from wakeful.io.store import Receipt, Store
 from wakeful.ledger import JobState, Ledger
 from wakeful.model.errors import WakefulError
 from wakeful.service.planning import plan_request
-from wakeful.service.reconcile import make_context
+from wakeful.service.row_rules import make_context
 from wakeful.service.targets import marks_of, prepare
 from wakeful.sheet.interface import Sheet
 from wakeful.sheet.validate import validate_rows

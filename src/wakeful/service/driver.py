@@ -6,6 +6,7 @@ the folder of jobs: a kill may fall between the two, and either can be cleared b
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -61,7 +62,7 @@ class _Driven:
     """On the monotonic clock: what is in the way may pass by then."""
     began: float = 0.0
     """On the monotonic clock: when this service started it, or found it."""
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str | int] = field(default_factory=dict)
     """What it is about, for the log."""
 
 
@@ -141,7 +142,7 @@ class Driver:
         if status.state is not AttemptState.RUNNING:
             self._close(f"{name}.{number}", status)
             return False
-        self._driven[name] = _adopted(f"{name}.{number}", folder, status)
+        self._driven[name] = self._adopt(f"{name}.{number}", folder, status)
         return True
 
     def start(
@@ -176,7 +177,7 @@ class Driver:
             raise
         driven.state = DriveState.RUNNING
         driven.status = self._executor.poll(driven.folder)
-        driven.began, driven.facts = time.monotonic(), _facts_of(description)
+        driven.began, driven.facts = time.monotonic(), self._facts_of(description, driven.job_id)
         self.tally.started += 1
         self.tally.retried += driven.tries > 1
         self._note_start(driven)
@@ -219,7 +220,7 @@ class Driver:
             if status.state is not AttemptState.RUNNING:
                 self._close(job.job_id, status)
                 continue
-            driven = _adopted(job.job_id, folder, status)
+            driven = self._adopt(job.job_id, folder, status)
             self._driven[job.job_id if name in self._driven else name] = driven
             if job.state is JobState.INTENDED:
                 self._note_start(driven)
@@ -239,6 +240,26 @@ class Driver:
         return place is not None and any(
             driven.place == place and driven.state is DriveState.RUNNING
             for driven in self._driven.values()
+        )
+
+    def _facts_of(self, description: dict[str, Any], job_id: str) -> dict[str, str | int]:
+        """What a job is about, for the log: it outlives the service that knew its row."""
+        facts: dict[str, str | int] = dict(_facts_of(description))
+        with contextlib.suppress(UnknownRecord):
+            facts["row"] = self._ledger.run(self._ledger.job(job_id).run_id).row_id
+        return facts
+
+    def _adopt(self, job_id: str, folder: Path, status: AttemptStatus) -> _Driven:
+        description = read_json(folder / JOB_NAME) or {}
+        return _Driven(
+            job_id,
+            folder,
+            status,
+            1,
+            DriveState.RUNNING,
+            place=_place_of(description),
+            began=time.monotonic(),
+            facts=self._facts_of(description, job_id),
         )
 
     def _note_start(self, driven: _Driven) -> None:
@@ -304,22 +325,8 @@ class Driver:
             self._ledger.end_job(job_id, JobState.FAILED, storable_text(message))
 
 
-def _adopted(job_id: str, folder: Path, status: AttemptStatus) -> _Driven:
-    description = read_json(folder / JOB_NAME) or {}
-    return _Driven(
-        job_id,
-        folder,
-        status,
-        1,
-        DriveState.RUNNING,
-        place=_place_of(description),
-        began=time.monotonic(),
-        facts=_facts_of(description),
-    )
-
-
 def _facts_of(description: dict[str, Any]) -> dict[str, str]:
-    """What a job is about, for the log: a job outlives the service that knew its row."""
+    """What a job is about, as its job.json has it."""
     if description.get("kind") == "take_in":
         return {"source": str(description.get("source", ""))}
     job = description.get("job")

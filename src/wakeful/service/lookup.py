@@ -14,7 +14,7 @@ from wakeful.model.errors import UnknownResult, WakefulError
 from wakeful.pipeline.plan import Plan
 from wakeful.service.planning import plan_request
 from wakeful.service.publication import folder_name, publish_row
-from wakeful.service.reconcile import make_context
+from wakeful.service.row_rules import make_context
 from wakeful.service.targets import Prepared, marks_of, prepare
 from wakeful.sheet.interface import Sheet
 from wakeful.sheet.request import Request

@@ -20,7 +20,7 @@ from wakeful.ledger import Ledger, MarkCells, MarkRecord
 from wakeful.model.errors import BadMark, BadRow
 from wakeful.model.quality import Mark, Verdict
 from wakeful.model.subject import Session
-from wakeful.service.reconcile import make_context
+from wakeful.service.row_rules import make_context
 from wakeful.service.targets import local_to_utc, make_session, prepare
 from wakeful.sheet.interface import Sheet
 from wakeful.sheet.request import Request

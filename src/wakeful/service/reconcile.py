@@ -16,12 +16,11 @@ from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.executors.interface import Executor
 from wakeful.io.atomic import storable_text, sweep_temporaries
-from wakeful.io.mirror import MANIFEST_NAME, intake_folder
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, RunState
 from wakeful.logs import facts_of, get_log
 from wakeful.model.errors import NoRecording, StillGrowing, WakefulError
-from wakeful.model.quality import Mark, duration_text
+from wakeful.model.quality import Mark
 from wakeful.pipeline.keys import digest
 from wakeful.pipeline.needs import describe_job
 from wakeful.pipeline.plan import Job, Plan, Task
@@ -30,10 +29,12 @@ from wakeful.service.intake import Intake
 from wakeful.service.planning import check_can_compute, plan_request
 from wakeful.service.publication import publish_row
 from wakeful.service.pulse import Pulse
+from wakeful.service.row_rules import make_context
 from wakeful.service.set_aside import makeable, without_missing
 from wakeful.service.standing import StandingRows
 from wakeful.service.steering import Steering, stop_gone
 from wakeful.service.targets import Prepared, all_marks, marks_of, prepare
+from wakeful.service.time_left import TimeLeft
 from wakeful.service.work import (
     LOOK_AGAIN_S,
     RowView,
@@ -44,11 +45,12 @@ from wakeful.service.work import (
     make_update,
     make_view,
     name_source,
+    say_how_far,
     summarise,
 )
 from wakeful.sheet.interface import Sheet, SheetRow, Status, StatusUpdate
 from wakeful.sheet.request import Request
-from wakeful.sheet.validate import Checks, ValidationContext, validate_rows
+from wakeful.sheet.validate import Checks, validate_rows
 
 _PAUSE_S = 0.2
 _SWEEP_EVERY_S = 3600.0
@@ -78,6 +80,7 @@ class Service:
         self._works: dict[str, Work] = {}
         self._marks: dict[tuple[str, str], tuple[Mark, ...]] = {}
         self._checks = Checks()
+        self._time_left = TimeLeft(ledger, library.config.executor.slots)
         self._swept = -_SWEEP_EVERY_S
         self._stopping = False
         config = library.config.executor
@@ -168,6 +171,7 @@ class Service:
             (row for row in rows if row.identifier in asked),
             key=lambda row: (-asked[row.identifier].priority, row.number),
         )
+        self._time_left.begin()
         for row in order:
             work = self._work_for(row, asked[row.identifier])
             with facts_of(row=row.number, subject=row.subject):
@@ -179,6 +183,7 @@ class Service:
                 except Exception as error:  # noqa: BLE001 -- one row's fault stops no other
                     get_log().exception("a fault of Wakeful itself")
                     self._fail(work, fault(error))
+            self._time_left.note(work)
             updates[row.identifier] = make_update(row, work, self._clock)
         self._driver.flush()
         self._sheet.write_statuses(tuple(updates.values()))
@@ -465,29 +470,3 @@ class Service:
         """The row's report, once it is published."""
         work = self._works.get(identifier)
         return Path(work.link) if work is not None and work.link else None
-
-
-def make_context(library: Library, catalog: Catalog) -> ValidationContext:
-    """What the rows of a library are judged by."""
-    return ValidationContext(
-        analyses={name: step.title for name, step in catalog.steps.items()},
-        params=library.parameter_sets(),
-        base=library.root,
-        results=(library.results, library.published, library.jobs, library.raw),
-        kept=lambda path: (intake_folder(library.raw, path) / MANIFEST_NAME).is_file(),
-    )
-
-
-def say_how_far(closed_s: float, summed_s: float, block_s: float) -> str:
-    """How far a recording that goes on has been worked through, for its row.
-
-    Parameters
-    ----------
-    closed_s : up to where every block is analysed
-    summed_s : up to where the report goes
-    block_s : length of a block
-    """
-    if closed_s <= 0:
-        return f"the first {duration_text(block_s)} is not complete yet"
-    shown = duration_text(summed_s) if summed_s > 0 else "nothing"
-    return f"{duration_text(closed_s)} analysed, {shown} in the report"

@@ -12,6 +12,7 @@ from pathlib import Path
 from wakeful.io.atomic import storable_text
 from wakeful.io.mirror import Manifest, source_files
 from wakeful.model.errors import NoRecording, WakefulError
+from wakeful.model.quality import duration_text
 from wakeful.pipeline.plan import Job, Plan
 from wakeful.service.targets import Prepared
 from wakeful.sheet.interface import SheetRow, Status, StatusUpdate
@@ -39,6 +40,8 @@ class Work:
     message: str = ""
     progress: str = ""
     link: str = ""
+    time_left: str = ""
+    """How long it is likely to take yet; "" where nothing is computed."""
     started: datetime | None = None
     finished: datetime | None = None
     manifest: Manifest | None = None
@@ -163,7 +166,7 @@ def make_update(row: SheetRow, work: Work, clock: Callable[[datetime], str]) -> 
     return StatusUpdate(
         identifier=row.identifier,
         status=work.status,
-        progress=storable_text(work.progress),
+        progress=storable_text(", ".join(filter(None, (work.progress, work.time_left)))),
         started=row.started if keep else started,
         finished=row.finished if keep else finished,
         link=storable_text(work.link),
@@ -237,3 +240,18 @@ def summarise(failures: Iterable[str]) -> str:
         found[0] + (f" (and {len(found) - 1} more like it)" if len(found) > 1 else "")
         for found in alike.values()
     )
+
+
+def say_how_far(closed_s: float, summed_s: float, block_s: float) -> str:
+    """How far a recording that goes on has been worked through, for its row.
+
+    Parameters
+    ----------
+    closed_s : up to where every block is analysed
+    summed_s : up to where the report goes
+    block_s : length of a block
+    """
+    if closed_s <= 0:
+        return f"the first {duration_text(block_s)} is not complete yet"
+    shown = duration_text(summed_s) if summed_s > 0 else "nothing"
+    return f"{duration_text(closed_s)} analysed, {shown} in the report"

@@ -15,6 +15,7 @@ from wakeful.service.work import (
     make_idle_update,
     make_update,
     name_source,
+    say_how_far,
     signature_of,
     summarise,
 )
@@ -126,3 +127,17 @@ def test_files_that_do_not_change_are_looked_at_ever_more_rarely(work, monkeypat
         assert not work.wants_another_look()
     # Every 160 s in the end: 4,000 s would be 400 looks at one every 10 s.
     assert 20 <= len(looks) <= 32
+
+
+@pytest.mark.parametrize(
+    ("closed_s", "summed_s", "block_s", "text"),
+    [
+        (0, 0, 3600, "the first 1 h 00 min is not complete yet"),
+        (0, 0, 120, "the first 2 min is not complete yet"),
+        (7200, 4800, 1200, "2 h 00 min analysed, 1 h 20 min in the report"),
+        (240, 0, 120, "4 min analysed, nothing in the report"),
+        (93_600, 61_200, 3600, "26 h 00 min analysed, 17 h 00 min in the report"),
+    ],
+)
+def test_how_far_it_has_come_is_said_in_hours_and_minutes(closed_s, summed_s, block_s, text):
+    assert say_how_far(closed_s, summed_s, block_s) == text
