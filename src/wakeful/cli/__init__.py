@@ -17,6 +17,7 @@ _COMMANDS = {
     "add": "library.add",
     "run": "library.run",
     "status": "status.status",
+    "plan": "plan.plan",
     "logs": "logs.logs",
     "notices": "notices.notices_app",
     "pause": "steering.pause",

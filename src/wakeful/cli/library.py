@@ -23,11 +23,13 @@ from wakeful.cli.output import (
     library_open,
     make_service,
 )
+from wakeful.cli.plan import show_unwritten
 from wakeful.config import CONFIG_NAME, Config, Library, open_library, write_library
 from wakeful.io.channels_file import find_channels_file, read_channels_file
 from wakeful.io.mirror import intake_folder, read_manifest
 from wakeful.io.recording import recognise
 from wakeful.io.store import Store
+from wakeful.ledger import RowCells
 from wakeful.model.errors import BadChannels, BadConfig
 from wakeful.service.lock import hold_library
 from wakeful.service.lookup import find_session, republish
@@ -180,6 +182,9 @@ def add(
     rerun: Annotated[int, typer.Option(help="A new number asks for the row once more.")] = 0,
     notes: Annotated[str, typer.Option(help="Anything; kept, not read.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Add the row without its run tick.")] = False,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Add nothing; say what the row would do and cost.")
+    ] = False,
     library: LibraryOption = None,
 ) -> None:
     """Add a row to the local sheet: a recording, the analyses wanted.
@@ -187,14 +192,14 @@ def add(
     The row is checked at once; a row that can't run is added all the same, with what is wrong
     in its message, so that it can be corrected there.
     """
-    with library_open(library, getpass.getuser()) as (opened, _, sheet):
+    with library_open(library, getpass.getuser()) as (opened, ledger, sheet):
         typed = recording
         if recording.strip() and "\0" not in recording and not recording.startswith(("=", "@")):
             path = Path(recording).expanduser()
             is_here = path.exists() or fixed_folder(path).is_dir()
             typed = str(path.resolve()) if is_here else recording
         beside = str(Path(channels).expanduser().resolve()) if channels else ""
-        row = sheet.add(
+        cells = RowCells(
             subject=subject,
             recording=typed,
             analyses=analyses,
@@ -206,6 +211,11 @@ def add(
             rerun=str(rerun) if rerun else "",
             notes=notes,
         )
+        if dry:
+            next_number = 1 + max((row.number for row in sheet.read_rows()), default=0)
+            show_unwritten(cells, next_number, opened, ledger)
+            return
+        row = sheet.add(**cells.cells())
         context = make_context(opened, load_catalog())
         found = {c.row.identifier: c for c in validate_rows(sheet.read_rows(), context)}
         console.print(f"row {row.number} added", highlight=False)

@@ -13,10 +13,12 @@ from pathlib import Path
 from wakeful.config import Library
 from wakeful.io.channels_file import FILE_NAME as CHANNELS_FILE
 from wakeful.io.mirror import (
+    DATA_NAME,
     GRANULE,
     MANIFEST_NAME,
     Ending,
     Manifest,
+    base_of,
     intake_folder,
     is_current,
     look_at,
@@ -29,6 +31,7 @@ from wakeful.ledger import RunState
 from wakeful.model.errors import WakefulError
 from wakeful.pipeline.keys import digest
 from wakeful.service.driver import Driver, DriveState
+from wakeful.service.room import Room
 from wakeful.service.work import Work
 from wakeful.sheet.interface import Status
 
@@ -47,12 +50,14 @@ class Intake:
     ----------
     library : where recordings are taken in, and how
     driver : runs the transfers
+    room : on the disks
     begin : told when a row's transfer starts
     """
 
-    def __init__(self, library: Library, driver: Driver, begin: Begin) -> None:
+    def __init__(self, library: Library, driver: Driver, room: Room, begin: Begin) -> None:
         self._library = library
         self._driver = driver
+        self._room = room
         self._begin = begin
         self._manifests: dict[Path, tuple[tuple[int, int], Manifest | None]] = {}
         self._latest: dict[Path, tuple[str, float]] = {}
@@ -144,6 +149,9 @@ class Intake:
         if state is DriveState.DONE:
             # Its manifest does not fit any more: the source changed while it was copied.
             self._driver.forget(name)
+        if state is not DriveState.RUNNING and (reason := self._why_no_room(source, folder)):
+            work.status, work.message, work.lacks_room = Status.WAITING, reason, True
+            return
         self._begin(work, RunState.TRANSFERRING)
         self._driver.start(
             name,
@@ -169,6 +177,17 @@ class Intake:
         work.status = Status.TRANSFERRING
         work.progress = f"{fraction:.0%}"
         work.message = message
+
+    def _why_no_room(self, source: Path, folder: Path) -> str:
+        """Why what is still to be copied of a source does not fit; "" where it does."""
+        if self._in_place:
+            return ""
+        base, to_come = base_of(source), 0
+        for path in source_files(source):
+            copy = folder / DATA_NAME / path.relative_to(base)
+            here = copy.stat().st_size if copy.is_file() else 0
+            to_come += max(0, path.stat().st_size - here)
+        return self._room.why_not(folder, to_come) if to_come else ""
 
     def _may_follow(self, source: Path, folder: Path) -> bool:
         """Whether a transfer of what goes on may be started."""

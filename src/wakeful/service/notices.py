@@ -20,6 +20,7 @@ from wakeful.ledger import Ledger, RunState
 from wakeful.model.errors import NoRecording
 from wakeful.model.quality import duration_text
 from wakeful.pipeline.keys import digest
+from wakeful.service.room import disks_of, gigabytes, library_folders, nearest_folder
 from wakeful.service.work import RowView
 from wakeful.sheet.interface import Status
 
@@ -137,22 +138,19 @@ class Lookout:
 
     def _full_disks(self) -> Iterator[Notice]:
         keep_gb = self._library.config.service.keep_free_gb
-        low: dict[int, tuple[float, list[str]]] = {}
-        for folder in library_folders(self._library):
+        for folders in disks_of(library_folders(self._library)).values():
             try:
-                disk, free_gb = folder.stat().st_dev, shutil.disk_usage(folder).free / 1e9
+                free = shutil.disk_usage(nearest_folder(folders[0])).free
             except OSError:
                 continue  # said by the row that needs it
-            if free_gb < keep_gb:
-                low.setdefault(disk, (free_gb, []))[1].append(str(folder))
-        for free_gb, folders in low.values():
-            yield Notice(
-                f"disk of {folders[0]}",
-                "warning",
-                f"Only {free_gb:.1f} GB left on a disk of the library",
-                f"It holds {', '.join(folders)}. Less than keep_free_gb = {keep_gb:g} is left: "
-                "`wakeful gc` lists what can go.",
-            )
+            if free < keep_gb * 1e9:
+                yield Notice(
+                    f"disk of {folders[0]}",
+                    "warning",
+                    f"Only {gigabytes(free)} left on a disk of the library",
+                    f"It holds {', '.join(map(str, folders))}. Less than keep_free_gb = "
+                    f"{keep_gb:g} is left: `wakeful gc` lists what can go.",
+                )
 
 
 class Links:
@@ -254,22 +252,14 @@ def _listed(title: str, items: Iterable[str]) -> list[str]:
 
 
 def _free_lines(library: Library) -> list[str]:
-    seen: dict[int, str] = {}
-    for folder in library_folders(library):
+    lines = []
+    for folders in disks_of(library_folders(library)).values():
         try:
-            usage = shutil.disk_usage(folder)
-            seen.setdefault(
-                folder.stat().st_dev,
-                f"{usage.free / 1e9:,.0f} of {usage.total / 1e9:,.0f} GB free at {folder}",
-            )
+            usage = shutil.disk_usage(nearest_folder(folders[0]))
         except OSError:
             continue
-    return list(seen.values())
-
-
-def library_folders(library: Library) -> tuple[Path, ...]:
-    """The folders of a library whose disks can fill."""
-    return (library.raw, library.results, library.published, library.database.parent)
+        lines.append(f"{gigabytes(usage.free)} of {gigabytes(usage.total)} free at {folders[0]}")
+    return lines
 
 
 def _last_growth(source: Path) -> float | None:

@@ -29,6 +29,7 @@ from wakeful.service.intake import Intake
 from wakeful.service.planning import check_can_compute, plan_request
 from wakeful.service.publication import publish_row
 from wakeful.service.pulse import Pulse
+from wakeful.service.room import Room
 from wakeful.service.row_rules import make_context
 from wakeful.service.set_aside import makeable, without_missing
 from wakeful.service.standing import StandingRows
@@ -80,6 +81,7 @@ class Service:
         self._works: dict[str, Work] = {}
         self._marks: dict[tuple[str, str], tuple[Mark, ...]] = {}
         self._checks = Checks()
+        self._room = Room(library)
         self._time_left = TimeLeft(ledger, library.config.executor.slots)
         self._swept = -_SWEEP_EVERY_S
         self._stopping = False
@@ -89,7 +91,7 @@ class Service:
         )
         self.pulse: Pulse | None = None
         """How the last pass went."""
-        self._intake = Intake(library, self._driver, self._begin)
+        self._intake = Intake(library, self._driver, self._room, self._begin)
         self._steering = Steering(ledger, self._driver, self._intake)
         self._standing = StandingRows(ledger, self._steering)
 
@@ -111,7 +113,7 @@ class Service:
             views = self.run_pass()
             if watch is not None:
                 watch(views, self._driver.n_running)
-            open_works = [w for w in self._works.values() if not (w.has_ended or w.held)]
+            open_works = [w for w in self._works.values() if not w.is_idle]
             if time.monotonic() > patience:
                 open_works = [w for w in open_works if not w.waits]
                 # Else a fast recording would have something to be taken in for ever.
@@ -126,7 +128,7 @@ class Service:
             views = self.run_pass()
             if watch is not None:
                 watch(views, self._driver.n_running)
-            busy = any(not (w.has_ended or w.waits or w.held) for w in self._works.values())
+            busy = any(not (w.is_idle or w.waits) for w in self._works.values())
             pause_s = _PAUSE_S if busy else self._library.config.executor.poll_s
             until = time.monotonic() + pause_s
             while not self._stopping and (left_s := until - time.monotonic()) > 0:
@@ -225,6 +227,7 @@ class Service:
             if not work.wants_another_look() and not self._marks_changed(work):
                 return
             work.start_over()
+        work.lacks_room = False
         if not self._intake.bring(work):
             return
         if work.plan is None and not self._plan(work):
@@ -291,6 +294,10 @@ class Service:
         open_jobs: set[str] = set()
         # Jobs that failed, or for which nothing is left that can be made without those.
         hopeless: set[str] = set()
+        lacks = ""
+        if work.missing:
+            to_come = self._time_left.expect(work).bytes.high
+            lacks = self._room.why_not(self._library.results, to_come)
         for job in work.jobs:
             if not any(task.key in work.missing for task in job.tasks):
                 continue
@@ -315,6 +322,8 @@ class Service:
                 if not todo:
                     hopeless.add(job.name)
                     continue
+                if lacks:
+                    continue
                 self._begin(work, RunState.RUNNING)
                 self._driver.start(
                     job.name,
@@ -332,6 +341,8 @@ class Service:
             return self._set_aside(work, failures)
         work.status = Status.RUNNING if work.started else Status.QUEUED
         work.message = " | ".join(dict.fromkeys(m for m, _ in running))
+        if lacks and not running:
+            work.status, work.message, work.lacks_room = Status.WAITING, lacks, True
         return False
 
     def _set_aside(self, work: Work, failures: dict[str, str]) -> bool:

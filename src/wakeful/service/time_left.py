@@ -40,14 +40,15 @@ class TimeLeft:
         if work.plan is None or not work.missing or work.held or work.has_ended:
             self._known.pop(work.run_id, None)
             return
-        expected = self._expect(work)
+        expected = self.expect(work)
         self._ahead += expected.seconds
         self._is_sure = self._is_sure and expected.is_whole
         if work.status in _AT_WORK:
             work.time_left = say_time_left(self._ahead.times(1 / self._slots), self._is_sure)
 
-    def _expect(self, work: Work) -> Expectation:
-        """Asked again only where something was made, or known anew."""
+    def expect(self, work: Work) -> Expectation:
+        """What a row's missing results are likely to cost."""
+        # Asked again only where something was made, or known anew.
         stamp = (len(work.missing), self._history.edition)
         known = self._known.get(work.run_id)
         if known is None or known[0] != stamp:
@@ -70,10 +71,15 @@ def say_time_left(seconds: Spread, is_sure: bool) -> str:
     """
     if not is_sure:
         return f"more than {duration_text(_rounded(seconds.low))} left" if seconds.low > 60 else ""
+    return f"{rounded_text(seconds)} left"
+
+
+def rounded_text(seconds: Spread) -> str:
+    """A length of time between two bounds, in words: "about 2 min", "50 min to 1 h 45 min"."""
     if seconds.high < 60:
-        return "less than a minute left"
+        return "less than a minute"
     low, high = duration_text(_rounded(seconds.low)), duration_text(_rounded(seconds.high))
-    return f"about {high} left" if low == high else f"{low} to {high} left"
+    return f"about {high}" if low == high else f"{low} to {high}"
 
 
 def _rounded(seconds: float) -> float:

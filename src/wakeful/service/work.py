@@ -58,6 +58,8 @@ class Work:
     """Whether the recording goes on."""
     held: bool = False
     """Whether nothing is started for it: paused or cancelled."""
+    lacks_room: bool = False
+    """Whether it waits for room on a disk."""
     published: bool = False
     """Whether what the plan gives has been published."""
     signature: Signature | None = None
@@ -71,6 +73,11 @@ class Work:
     def has_ended(self) -> bool:
         """Whether nothing more will happen by itself."""
         return self.status in _ENDED
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing happens by itself before somebody does something."""
+        return self.has_ended or self.held or self.lacks_room
 
     @property
     def waits(self) -> bool:
@@ -113,7 +120,7 @@ class Work:
         self.started = self.finished = None
         self.manifest = self.prepared = self.plan = None
         self.jobs, self.missing, self.made, self.given_up = (), set(), 0, {}
-        self.growing = self.published = False
+        self.growing = self.published = self.lacks_room = False
 
 
 def signature_of(request: Request) -> Signature | None:

@@ -17,6 +17,7 @@ from wakeful.model.errors import StillGrowing
 from wakeful.service import intake as intake_module
 from wakeful.service.driver import Driver
 from wakeful.service.intake import Intake
+from wakeful.service.room import Room
 from wakeful.service.work import Work
 from wakeful.sheet.interface import Status
 from wakeful.sheet.request import Request
@@ -47,7 +48,9 @@ class Bench:
         self.library: Library = write_library(tmp_path / "library", Config())
         self.executor = IdleExecutor()
         self.driver = Driver(self.executor, ledger, self.library.jobs, slots=2, attempts=3)
-        self.intake = Intake(self.library, self.driver, lambda work, state: None)
+        self.intake = Intake(
+            self.library, self.driver, Room(self.library), lambda work, state: None
+        )
         self.source = tmp_path / "mouse"
         self.source.mkdir()
         request = Request(

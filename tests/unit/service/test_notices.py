@@ -180,7 +180,7 @@ def test_it_is_known_after_a_restart_that_it_went_on(make_library, recording):
 def test_a_disk_that_is_nearly_full_is_told_of_once(make_library):
     library = make_library(keep_free_gb=1e9)
     (notice,) = Lookout(library).look([], at_the_end=True)
-    assert "GB left on a disk" in notice.title
+    assert "left on a disk" in notice.title
     for folder in (library.raw, library.results, library.published):
         assert str(folder) in notice.text
     assert told(Lookout(make_library())) == []
@@ -229,7 +229,7 @@ def test_the_digest_tells_of_the_last_day(make_library, tmp_path):
     assert f"{library.published / 'r.html'}" in lines
     assert "  row 2 M1: broken file" in lines
     assert "  row 3 M1: 3 h analysed" in lines
-    assert any("GB free at" in line for line in lines)
+    assert any(" free at " in line for line in lines)
     assert late.title.endswith("0 done, 1 need somebody")
     assert late.reason != notice.reason
 

@@ -13,9 +13,11 @@ from wakeful.io.mirror.grid import GRANULE, HEAD_BYTES, piece_bounds, pieces_of
 from wakeful.io.mirror.intake import TakenInElsewhere, plainly, take_in
 from wakeful.io.mirror.manifest import (
     ASIDE_NAME,
+    DATA_NAME,
     MANIFEST_NAME,
     FileEntry,
     Manifest,
+    base_of,
     intake_folder,
     is_current,
     read_manifest,
@@ -27,6 +29,7 @@ from wakeful.io.mirror.scrubbing import Damage, repair, scrub
 
 __all__ = [
     "ASIDE_NAME",
+    "DATA_NAME",
     "GRANULE",
     "HEAD_BYTES",
     "MANIFEST_NAME",
@@ -37,6 +40,7 @@ __all__ = [
     "Manifest",
     "Progress",
     "TakenInElsewhere",
+    "base_of",
     "check_settled",
     "intake_folder",
     "is_current",
