@@ -37,6 +37,11 @@ class Service(Section):
         description="A row that would leave less room than this on a disk of the library waits, "
         "gigabytes",
     )
+    quota_gb: Annotated[float, Field(ge=0)] = Field(
+        0.0,
+        description="The library may hold so much, gigabytes, where a disk is shared: forecasts "
+        "and notices count with it; 0 for no quota",
+    )
 
 
 class Notices(Section):
@@ -60,7 +65,8 @@ class Notices(Section):
         "for so long; 0: never told",
     )
     disk_days: Annotated[float, Field(ge=0)] = Field(
-        3.0, description="Told when a disk of the library will be full within so many days"
+        3.0,
+        description="Told when a disk of the library, or its quota, is full within so many days",
     )
     digest_at: time | None = Field(
         None, description='The lab\'s time of a daily digest, e.g. "08:00"; none where not given'

@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "library.run",
     "status": "status.status",
     "plan": "plan.plan",
+    "forecast": "forecast.forecast",
     "logs": "logs.logs",
     "notices": "notices.notices_app",
     "pause": "steering.pause",

@@ -17,6 +17,7 @@ from wakeful.ledger.notices import NoticeRecord
 from wakeful.ledger.results import ResultEntry
 from wakeful.ledger.rows import RowCells, RowRecord, RowStatus
 from wakeful.ledger.runs import JobRecord, JobState, RunRecord, RunState, canonical_json
+from wakeful.ledger.samples import Sample
 from wakeful.ledger.wishes import Wish, WishRecord
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "RowStatus",
     "RunRecord",
     "RunState",
+    "Sample",
     "UnknownRecord",
     "Wish",
     "WishRecord",

@@ -9,6 +9,7 @@ from wakeful.ledger.notices import NoticeStore
 from wakeful.ledger.results import ResultStore
 from wakeful.ledger.rows import RowStore
 from wakeful.ledger.runs import RunStore
+from wakeful.ledger.samples import SampleStore
 from wakeful.ledger.wishes import WishStore
 
 
@@ -20,9 +21,10 @@ class Ledger(
     MarkStore,
     WishStore,
     NoticeStore,
+    SampleStore,
     AuditStore,
 ):
-    """Rows, runs, jobs, the index of results, marks, notices and the audit log of one library.
+    """All tables of one library: rows, runs, jobs, results, marks, notices, samples, audit.
 
     Made by `Ledger.open(path)`; a context manager. Any number of processes may have the file open;
     all transactions are short.

@@ -162,12 +162,25 @@ def _create_notices(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _create_samples(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        """CREATE TABLE samples (
+            time TEXT NOT NULL PRIMARY KEY,
+            taken_in_bytes INTEGER NOT NULL,
+            stored_bytes INTEGER NOT NULL,
+            recorded_s REAL NOT NULL,
+            backlog_s REAL,
+            free_bytes TEXT NOT NULL)"""
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rows, runs, jobs, results, audit", _create_tables),
     Migration(2, "marks that people set on channels", _create_marks),
     Migration(3, "pause, cancel and retry", _create_wishes),
     Migration(4, "rows made for what a standing row finds", _create_found_rows),
     Migration(5, "what people were told", _create_notices),
+    Migration(6, "how full the disks were, how much was recorded", _create_samples),
 )
 
 

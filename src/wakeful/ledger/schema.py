@@ -201,3 +201,14 @@ NOTICES: Final = Table(
     Index("notices_by_end", "ended"),
     sqlite_autoincrement=True,
 )
+
+SAMPLES: Final = Table(
+    "samples",
+    METADATA,
+    Column("time", UtcTime, primary_key=True),
+    Column("taken_in_bytes", Integer, nullable=False),
+    Column("stored_bytes", Integer, nullable=False),
+    Column("recorded_s", REAL, nullable=False),
+    Column("backlog_s", REAL),
+    Column("free_bytes", Text, nullable=False),
+)

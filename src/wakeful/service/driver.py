@@ -117,10 +117,10 @@ class Driver:
         """How many jobs wait for a slot, or for another try."""
         return sum(d.state is DriveState.WAITING for d in self._driven.values())
 
-    def pulse(self, seconds: float) -> Pulse:
+    def pulse(self, seconds: float, backlog_s: float | None) -> Pulse:
         """How things stand after a pass that took so long."""
         now = datetime.now(UTC)
-        return Pulse(now, seconds, self.n_running, self.n_waiting, replace(self.tally))
+        return Pulse(now, seconds, self.n_running, self.n_waiting, replace(self.tally), backlog_s)
 
     def state(self, name: str) -> tuple[DriveState, str, float]:
         """How a job stands: state, message, done from 0 to 1."""

@@ -82,6 +82,12 @@ class History:
         self._bytes: dict[tuple[str, Kind], Spread] = {}
         self._overhead = 1.0
 
+    @property
+    def overhead(self) -> float:
+        """How many times longer jobs take than the results they make."""
+        self._refresh()
+        return self._overhead
+
     def expect(self, tasks: Iterable[Task], session: str = "") -> Expectation:
         """What tasks that are not made yet are likely to cost.
 

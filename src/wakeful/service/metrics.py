@@ -130,6 +130,12 @@ def _of_jobs(pulse: Pulse) -> Iterator[Metric]:
     jobs.add_metric(["running"], pulse.n_running)
     jobs.add_metric(["waiting"], pulse.n_waiting)
     yield jobs
+    if pulse.backlog_s is not None:
+        yield GaugeMetricFamily(
+            "wakeful_backlog_seconds",
+            "Time that the workers need for all that is missing, as far as past results tell",
+            value=pulse.backlog_s,
+        )
     tally = pulse.tally
     ended = CounterMetricFamily(
         "wakeful_jobs_ended", "Jobs that ended since the service began", labels=["how"]

@@ -20,6 +20,8 @@ from wakeful.ledger import Ledger, RunState
 from wakeful.model.errors import NoRecording
 from wakeful.model.quality import duration_text
 from wakeful.pipeline.keys import digest
+from wakeful.service.forecast_words import say_filling, say_forecast
+from wakeful.service.foresight import make_forecast
 from wakeful.service.room import disks_of, gigabytes, library_folders, nearest_folder
 from wakeful.service.work import RowView
 from wakeful.sheet.interface import Status
@@ -153,6 +155,26 @@ class Lookout:
                 )
 
 
+def foreseen(library: Library, ledger: Ledger, now: datetime | None = None) -> Iterator[Notice]:
+    """Disks, and the quota, that are full within `[notices] disk_days` at the pace of the last day.
+
+    Parameters
+    ----------
+    now : the present time
+    """
+    days = timedelta(days=library.config.notices.disk_days)
+    zone = ZoneInfo(library.config.lab.time_zone)
+    forecast = make_forecast(library, ledger, now)
+    for filling in forecast.fillings:
+        if filling.full is not None and filling.full - forecast.now <= days:
+            yield Notice(
+                f"foreseen {filling.name}",
+                "warning",
+                f"Full on {filling.full.astimezone(zone):%A}: {filling.name}",
+                f"{say_filling(filling, zone, forecast.now)}. `wakeful gc` lists what can go.",
+            )
+
+
 class Links:
     """Paths of a library as people can follow them, by `[notices] link_base` where it is given."""
 
@@ -184,7 +206,8 @@ def digest_of_the_day(
     now : the present time
     """
     at = library.config.notices.digest_at
-    now = (now or datetime.now(UTC)).astimezone(ZoneInfo(library.config.lab.time_zone))
+    zone = ZoneInfo(library.config.lab.time_zone)
+    now = (now or datetime.now(UTC)).astimezone(zone)
     if at is None or now.time() < at:
         return None
     views = tuple(views)
@@ -221,7 +244,7 @@ def digest_of_the_day(
             f"{_rows(len(open_rows))} at work or waiting",
             (f"{_name(v)}: {v.update.status} {v.update.progress}" for v in open_rows),
         ),
-        *_free_lines(library),
+        *say_forecast(make_forecast(library, ledger, now), zone),
     ]
     return Notice(
         f"digest {now:%Y-%m-%d}",
@@ -249,17 +272,6 @@ def _listed(title: str, items: Iterable[str]) -> list[str]:
         *(f"  {item}" for item in items[:_MOST_LISTED]),
         *([f"  and {more} more"] if more > 0 else []),
     ]
-
-
-def _free_lines(library: Library) -> list[str]:
-    lines = []
-    for folders in disks_of(library_folders(library)).values():
-        try:
-            usage = shutil.disk_usage(nearest_folder(folders[0]))
-        except OSError:
-            continue
-        lines.append(f"{gigabytes(usage.free)} of {gigabytes(usage.total)} free at {folders[0]}")
-    return lines
 
 
 def _last_growth(source: Path) -> float | None:

@@ -13,9 +13,10 @@ from wakeful.ledger import Ledger
 from wakeful.logs import get_log, write_logs
 from wakeful.model.errors import WakefulError
 from wakeful.pipeline.machine import code_version
+from wakeful.service.foresight import Sampler
 from wakeful.service.messenger import Messenger, read_addresses
 from wakeful.service.metrics import Metrics, serve_metrics
-from wakeful.service.notices import Lookout, digest_of_the_day
+from wakeful.service.notices import Lookout, digest_of_the_day, foreseen
 from wakeful.service.pulse import Pulse
 from wakeful.service.reconcile import Service
 from wakeful.service.row_log import RowLog
@@ -44,6 +45,7 @@ class Oversight:
         self._messenger = messenger
         self._rows = RowLog()
         self._lookout = Lookout(library)
+        self._sampler = Sampler(library, ledger)
         self._views: tuple[RowView, ...] = ()
 
     def look(self, views: tuple[RowView, ...], pulse: Pulse | None) -> None:
@@ -54,6 +56,9 @@ class Oversight:
                 self._metrics.note(pulse, views)
             self._views = views
             self._tell(views)
+            if self._sampler.look(views, pulse):
+                for notice in foreseen(self._library, self._ledger):
+                    self._messenger.tell(notice)
             self._messenger.poll()
         except Exception:  # noqa: BLE001 -- who looks on must not stop who works
             get_log().exception("the service could not be looked over")

@@ -31,3 +31,5 @@ class Pulse:
     """Jobs that wait for a slot, or for another try."""
     tally: Tally
     """Since the service began."""
+    backlog_s: float | None = None
+    """How long the workers need for all that is missing; None where that is not known."""

@@ -189,7 +189,7 @@ class Service:
             updates[row.identifier] = make_update(row, work, self._clock)
         self._driver.flush()
         self._sheet.write_statuses(tuple(updates.values()))
-        self.pulse = self._driver.pulse(time.perf_counter() - began)
+        self.pulse = self._driver.pulse(time.perf_counter() - began, self._time_left.backlog_s)
         return tuple(
             make_view(row, updates[row.identifier], self._works.get(row.identifier)) for row in rows
         )

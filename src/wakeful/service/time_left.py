@@ -34,6 +34,11 @@ class TimeLeft:
         """A pass begins."""
         self._ahead, self._is_sure = NOTHING, True
 
+    @property
+    def backlog_s(self) -> float | None:
+        """Time that the workers need for all rows of this pass; None where that is not known."""
+        return self._ahead.mean / self._slots if self._is_sure else None
+
     def note(self, work: Work) -> None:
         """Note how long a row takes yet, after the rows noted before it in this pass."""
         work.time_left = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from wakeful.io.atomic import storable_text
 from wakeful.io.mirror import Manifest, source_files
 from wakeful.model.errors import NoRecording, WakefulError
 from wakeful.model.quality import duration_text
+from wakeful.model.subject import Session
 from wakeful.pipeline.plan import Job, Plan
 from wakeful.service.targets import Prepared
 from wakeful.sheet.interface import SheetRow, Status, StatusUpdate
@@ -154,6 +156,8 @@ class RowView:
     """Where the recording is, in full."""
     taken_in_bytes: int = 0
     """How much of it has been taken in and verified."""
+    n_blocks: int = 0
+    """Blocks of its session, as far as they have been recorded whole."""
     n_set_aside: int = 0
     """Jobs that failed while the rest went on."""
 
@@ -212,8 +216,13 @@ def make_view(row: SheetRow, update: StatusUpdate, work: Work | None) -> RowView
         goes_on=work.growing,
         source=str(work.request.recording),
         taken_in_bytes=work.manifest.n_bytes if work.manifest else 0,
+        n_blocks=_n_blocks(work.plan.session) if work.plan else 0,
         n_set_aside=len(work.given_up),
     )
+
+
+def _n_blocks(session: Session) -> int:
+    return math.ceil(session.duration_s / session.block_s)
 
 
 def name_source(text: str, manifest: Manifest | None) -> str:

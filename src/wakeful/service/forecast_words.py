@@ -1,0 +1,82 @@
+"""A forecast in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from wakeful.model.quality import duration_text
+from wakeful.service.foresight import Filling, Forecast
+from wakeful.service.room import gigabytes
+
+
+def say_forecast(found: Forecast, zone: ZoneInfo) -> Iterator[str]:
+    """A forecast, line by line."""
+    yield _inflow(found)
+    yield _speed(found)
+    yield _backlog(found)
+    for filling in found.fillings:
+        yield say_filling(filling, zone, found.now)
+
+
+def _inflow(found: Forecast) -> str:
+    if found.window is None or found.inflow_bytes_per_day is None:
+        return (
+            "inflow: not known yet; it is once `wakeful run` has been at work for an hour of the "
+            "last day"
+        )
+    return (
+        f"inflow: {gigabytes(found.inflow_bytes_per_day)} and {found.recorded_h_per_day:.1f} h "
+        f"recorded a day (of the last {duration_text(found.window.total_seconds())})"
+    )
+
+
+def _speed(found: Forecast) -> str:
+    if found.speed is None:
+        return "speed: not known yet; nothing was computed in the last week"
+    text = (
+        f"speed: {found.speed:.3g} h recorded are worked through in an hour, on {found.slots} "
+        "workers"
+    )
+    ratio = found.times_inflow
+    if ratio is None:
+        return text
+    if ratio < 1:
+        return f"{text}: SLOWER than the inflow, {ratio:.2f} of it; the backlog grows"
+    return f"{text}: {ratio:.3g}x faster than the inflow"
+
+
+def _backlog(found: Forecast) -> str:
+    if found.backlog_s is None:
+        return "backlog: not known; no results like those that are missing were made so far"
+    if found.backlog_s < 1:
+        return "backlog: none"
+    gone = found.backlog_gone_s
+    work = f"backlog: {duration_text(found.backlog_s)} of work"
+    if gone is None:
+        return f"{work}; at this inflow it is never worked off"
+    return f"{work}, gone in {duration_text(gone)}"
+
+
+def say_filling(filling: Filling, zone: ZoneInfo, now: datetime) -> str:
+    """How much room a disk, or the quota, has and when it is full."""
+    name = "quota" if filling.name == "quota" else f"disk of {filling.name}"
+    room = f"{name}: {gigabytes(filling.free_bytes)} of {gigabytes(filling.total_bytes)} free"
+    if filling.per_day_bytes is None:
+        return room
+    if filling.full is None:
+        return f"{room}; it does not fill"
+    return (
+        f"{room}; at {gigabytes(filling.per_day_bytes)} a day it is full on "
+        f"{when(filling.full, now, zone)}"
+    )
+
+
+def when(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """A time to come on the lab's clock, no more exact than it can be known."""
+    local = moment.astimezone(zone)
+    days = (moment - now).total_seconds() / 86_400
+    if days < 2:
+        return f"{local:%A, %d %B, about %H:00}"
+    return f"{local:%A, %d %B}" if days < 300 else f"{local:%d %B %Y}"
