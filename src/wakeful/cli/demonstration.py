@@ -209,13 +209,13 @@ def demo(
         print_rows(views)
         (view,) = (view for view in views if view.row.recording == source)
         found = service.plan_of(view.row.identifier)
-        report = service.report_of(view.row.identifier)
-    if found is None or report is None:
+    if found is None or not view.update.link:
         raise StepFailed("the demo did not come to its end", remedy="see the row's message")
+    report = Path(view.update.link)
     console.rule("3  planted against scored")
     truth = json.loads((recording / "truth.json").read_text(encoding="utf-8"))
-    _compare(found[0], Store(opened.results), truth)
-    _print_seconds(found[0], Store(opened.results))
+    _compare(found, Store(opened.results), truth)
+    _print_seconds(found, Store(opened.results))
     console.rule("4  what came out")
     console.print(f"figures  {escape(str(report.parent / 'figures'))}", soft_wrap=True)
     console.print(f"report   {escape(str(report))}", soft_wrap=True, highlight=False)

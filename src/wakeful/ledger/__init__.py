@@ -10,6 +10,7 @@ from wakeful.ledger.errors import (
     NewerLedger,
     UnknownRecord,
 )
+from wakeful.ledger.finished import FinishedRow
 from wakeful.ledger.found_rows import FoundRow
 from wakeful.ledger.ledger import Ledger
 from wakeful.ledger.marks import MarkCells, MarkRecord
@@ -24,6 +25,7 @@ __all__ = [
     "AuditEntry",
     "DuplicateJob",
     "EditConflict",
+    "FinishedRow",
     "FoundRow",
     "JobRecord",
     "JobState",

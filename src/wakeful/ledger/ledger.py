@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wakeful.ledger.audit import AuditStore
+from wakeful.ledger.finished import FinishedRowStore
 from wakeful.ledger.found_rows import FoundRowStore
 from wakeful.ledger.marks import MarkStore
 from wakeful.ledger.notices import NoticeStore
@@ -22,6 +23,7 @@ class Ledger(
     WishStore,
     NoticeStore,
     SampleStore,
+    FinishedRowStore,
     AuditStore,
 ):
     """All tables of one library: rows, runs, jobs, results, marks, notices, samples, audit.

@@ -174,6 +174,24 @@ def _create_samples(connection: Connection) -> None:
     )
 
 
+def _create_finished_rows(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        """CREATE TABLE finished_rows (
+            row_id INTEGER PRIMARY KEY REFERENCES rows (id),
+            run_id INTEGER NOT NULL REFERENCES runs (id),
+            stamp TEXT NOT NULL,
+            signature TEXT NOT NULL,
+            status TEXT NOT NULL,
+            progress TEXT NOT NULL,
+            link TEXT NOT NULL,
+            message TEXT NOT NULL,
+            session TEXT NOT NULL,
+            n_results INTEGER NOT NULL,
+            n_blocks INTEGER NOT NULL,
+            taken_in_bytes INTEGER NOT NULL)"""
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rows, runs, jobs, results, audit", _create_tables),
     Migration(2, "marks that people set on channels", _create_marks),
@@ -181,6 +199,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "rows made for what a standing row finds", _create_found_rows),
     Migration(5, "what people were told", _create_notices),
     Migration(6, "how full the disks were, how much was recorded", _create_samples),
+    Migration(7, "how rows ended, and under which circumstances", _create_finished_rows),
 )
 
 

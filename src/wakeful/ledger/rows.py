@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, select
@@ -43,7 +43,7 @@ class RowCells:
     @property
     def is_blank(self) -> bool:
         """Whether nothing is typed in any cell."""
-        return not any(text.strip() for text in self.cells().values())
+        return not any(getattr(self, column).strip() for column in CELL_COLUMNS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,12 +266,16 @@ def _differing_rows(
 ) -> dict[int, tuple[dict[str, str], dict[str, str]]]:
     """Row id -> (shown before, to be shown), of the cells that differ."""
     query = select(ROWS.c.id, *(ROWS.c[c] for c in STATUS_COLUMNS)).where(ROWS.c.deleted.is_(None))
-    found: Iterable[RowMapping] = connection.execute(query).mappings()
     differing = {}
-    for shown in found:
-        if (wanted := statuses.get(shown["id"])) is None:
+    for row_id, *shown in connection.execute(query):
+        if (wanted := statuses.get(row_id)) is None:
             continue
-        after = {c: t for c, t in asdict(wanted).items() if c in STATUS_COLUMNS and t != shown[c]}
-        if after:
-            differing[int(shown["id"])] = ({c: str(shown[c]) for c in after}, after)
+        texts = [getattr(wanted, column) for column in STATUS_COLUMNS]
+        if texts != shown:  # seldom: most rows stay as they are
+            cells = zip(STATUS_COLUMNS, shown, texts, strict=True)
+            changed = [(c, before, after) for c, before, after in cells if before != after]
+            differing[int(row_id)] = (
+                {c: str(before) for c, before, _ in changed},
+                {c: str(after) for c, _, after in changed},
+            )
     return differing

@@ -212,3 +212,18 @@ SAMPLES: Final = Table(
     Column("backlog_s", REAL),
     Column("free_bytes", Text, nullable=False),
 )
+
+FINISHED_ROWS: Final = Table(
+    "finished_rows",
+    METADATA,
+    Column("row_id", Integer, ForeignKey("rows.id"), primary_key=True),
+    Column("run_id", Integer, ForeignKey("runs.id"), nullable=False),
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("stamp", "signature", "status", "progress", "link", "message", "session")
+    ),
+    *(
+        Column(name, Integer, nullable=False)
+        for name in ("n_results", "n_blocks", "taken_in_bytes")
+    ),
+)

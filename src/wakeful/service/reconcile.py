@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from wakeful.catalog import Catalog
@@ -25,6 +24,7 @@ from wakeful.pipeline.keys import digest
 from wakeful.pipeline.needs import describe_job
 from wakeful.pipeline.plan import Job, Plan, Task
 from wakeful.service.driver import Driver, DriveState
+from wakeful.service.finished import FinishedRows
 from wakeful.service.intake import Intake
 from wakeful.service.planning import check_can_compute, plan_request
 from wakeful.service.publication import publish_row
@@ -85,6 +85,9 @@ class Service:
         self._time_left = TimeLeft(ledger, library.config.executor.slots)
         self._swept = -_SWEEP_EVERY_S
         self._stopping = False
+        self._finished = FinishedRows(library, ledger, catalog)
+        self._is_standing = False
+        self._to_look_through: Work | None = None
         config = library.config.executor
         self._driver = Driver(
             executor, ledger, library.jobs, slots=config.slots, attempts=config.attempts
@@ -124,6 +127,7 @@ class Service:
 
     def run_forever(self, watch: Watch | None = None) -> None:
         """Pass after pass until stopped."""
+        self.stand()
         while not self._stopping:
             views = self.run_pass()
             if watch is not None:
@@ -133,6 +137,13 @@ class Service:
             until = time.monotonic() + pause_s
             while not self._stopping and (left_s := until - time.monotonic()) > 0:
                 time.sleep(min(left_s, _PAUSE_S))
+
+    def stand(self) -> None:
+        """Take up rows that an earlier service finished as they were, and keep no plans of them.
+
+        Who looks just once wants all looked through.
+        """
+        self._is_standing = True
 
     def stop(self) -> None:
         """End after the pass in hand, which starts nothing more; safe in a signal handler.
@@ -174,6 +185,7 @@ class Service:
             key=lambda row: (-asked[row.identifier].priority, row.number),
         )
         self._time_left.begin()
+        self._to_look_through = self._finished.next_to_look_through(self._works.values())
         for row in order:
             work = self._work_for(row, asked[row.identifier])
             with facts_of(row=row.number, subject=row.subject):
@@ -207,6 +219,11 @@ class Service:
         if work is not None and work.request.asks_for_the_same_work(request):
             work.request = request
             return work
+        if work is None and self._is_standing:
+            work = self._finished.take_up(row, request, self._marks_on(request))
+            if work is not None:
+                self._works[row.identifier] = work
+                return work
         document = request.to_json()
         key = digest(document)
         earlier = self._ledger.runs(row_id=int(row.identifier), request_key=key)
@@ -224,7 +241,8 @@ class Service:
 
     def _advance(self, work: Work) -> None:
         if work.has_ended:
-            if not work.wants_another_look() and not self._marks_changed(work):
+            is_due = work is self._to_look_through or work.wants_another_look()
+            if not (is_due or self._marks_changed(work)):
                 return
             work.start_over()
         work.lacks_room = False
@@ -258,7 +276,7 @@ class Service:
         plan = plan_request(work.request, self._library, work.prepared, self._catalog)
         missing = [task for task in plan.tasks if not self._store.has(task.folder, task.key)]
         check_can_compute(self._library, self._catalog, missing)
-        work.plan, work.jobs = plan, plan.jobs()
+        work.plan, work.jobs, work.marks = plan, plan.jobs(), work.prepared.target.marks
         work.missing = {task.key for task in missing}
         self._index([task for task in plan.tasks if task.key not in work.missing])
         for job in work.jobs:
@@ -281,11 +299,11 @@ class Service:
 
     def _marks_changed(self, work: Work) -> bool:
         """Whether somebody marked channels of a row's recording since it was planned."""
-        planned = work.prepared.target.marks if work.prepared else None
-        if planned is None:
-            return False
-        place = (work.request.subject, storable_text(str(work.request.recording)))
-        return planned != self._marks.get(place, ())
+        return work.marks is not None and work.marks != self._marks_on(work.request)
+
+    def _marks_on(self, request: Request) -> tuple[Mark, ...]:
+        place = (request.subject, storable_text(str(request.recording)))
+        return self._marks.get(place, ())
 
     def _run_jobs(self, work: Work) -> bool:
         """Start what can be started; True when every result is there that can be had."""
@@ -432,9 +450,14 @@ class Service:
         work.link = str(publication.report)
         warnings = publication.warnings
         work.end(Status.DONE_WITH_WARNINGS if warnings else Status.DONE, " | ".join(warnings))
-        if self._ledger.run(work.run_id).state is not RunState.DONE:
+        run = self._ledger.run(work.run_id)
+        if run.state is not RunState.DONE:
             self._begin(work, RunState.PUBLISHING)
             self._ledger.set_run(work.run_id, RunState.DONE, storable_text(work.message))
+        if not work.given_up:
+            self._finished.keep(run.row_id, work)
+        if self._is_standing:
+            work.let_go()
 
     def _publish_meanwhile(self, work: Work, plan: Plan, prepared: Prepared) -> None:
         """What a recording that goes on has given so far."""
@@ -470,14 +493,7 @@ class Service:
         zone = ZoneInfo(self._library.config.lab.time_zone)
         return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
-    def plan_of(self, identifier: str) -> tuple[Plan, Prepared] | None:
-        """The plan of a row, once it has one."""
+    def plan_of(self, identifier: str) -> Plan | None:
+        """The plan of a row, once it has one; `run_forever` keeps none of rows that have ended."""
         work = self._works.get(identifier)
-        if work is None or work.plan is None or work.prepared is None:
-            return None
-        return work.plan, work.prepared
-
-    def report_of(self, identifier: str) -> Path | None:
-        """The row's report, once it is published."""
-        work = self._works.get(identifier)
-        return Path(work.link) if work is not None and work.link else None
+        return work.plan if work is not None else None

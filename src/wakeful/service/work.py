@@ -13,8 +13,8 @@ from pathlib import Path
 from wakeful.io.atomic import storable_text
 from wakeful.io.mirror import Manifest, source_files
 from wakeful.model.errors import NoRecording, WakefulError
-from wakeful.model.quality import duration_text
-from wakeful.model.subject import Session
+from wakeful.model.quality import Mark, duration_text
+from wakeful.pipeline.keys import digest
 from wakeful.pipeline.plan import Job, Plan
 from wakeful.service.targets import Prepared
 from wakeful.sheet.interface import SheetRow, Status, StatusUpdate
@@ -29,7 +29,18 @@ LOOK_AGAIN_S = 10.0
 _LONGEST_QUIET_S = 160.0
 _LONGEST_PAUSE_S = 3600.0
 
-Signature = tuple[object, ...]
+Signature = str
+"""A digest: what changes is noticed, not what it was."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of a row that are shown."""
+
+    session: str = ""
+    n_results: int = 0
+    n_blocks: int = 0
+    taken_in_bytes: int = 0
 
 
 @dataclass
@@ -66,6 +77,12 @@ class Work:
     """Whether what the plan gives has been published."""
     signature: Signature | None = None
     """What the row's files looked like when it ended."""
+    marks: tuple[Mark, ...] | None = None
+    """What people had said of its channels when it was planned; None where it was not."""
+    counts: Counts = field(default_factory=Counts)
+    """What is shown of it; outlasts the plan."""
+    is_trusted: bool = False
+    """Whether an earlier service finished it and this one has not looked through it."""
     looked: float = 0.0
     quiet_s: float = LOOK_AGAIN_S
     """How long after a look at its files the next one comes: longer where nothing changes."""
@@ -122,7 +139,25 @@ class Work:
         self.started = self.finished = None
         self.manifest = self.prepared = self.plan = None
         self.jobs, self.missing, self.made, self.given_up = (), set(), 0, {}
-        self.growing = self.published = self.lacks_room = False
+        self.growing = self.published = self.lacks_room = self.is_trusted = False
+
+    def count(self) -> Counts:
+        """What is shown of it, as far as it is known."""
+        if self.plan is not None:
+            session = self.plan.session
+            self.counts = Counts(
+                session.name,
+                len(self.plan.tasks),
+                math.ceil(session.duration_s / session.block_s),
+                self.manifest.n_bytes if self.manifest else 0,
+            )
+        return self.counts
+
+    def let_go(self) -> None:
+        """Forget how a row that has ended was planned: a library has thousands of them."""
+        self.count()
+        self.plan = self.prepared = None
+        self.jobs = ()
 
 
 def signature_of(request: Request) -> Signature | None:
@@ -136,7 +171,7 @@ def signature_of(request: Request) -> Signature | None:
         stats = [(str(path), path.stat()) for path in looked_at]
     except (OSError, NoRecording):
         return None
-    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+    return digest([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
 
 
 @dataclass(frozen=True)
@@ -205,24 +240,20 @@ def make_view(row: SheetRow, update: StatusUpdate, work: Work | None) -> RowView
     """The row as it now stands."""
     if work is None:
         return RowView(row, update, 0, 0, 0)
-    n_results = len(work.plan.tasks) if work.plan else 0
+    counts = work.count()
     return RowView(
         row,
         update,
-        n_results,
-        n_results - len(work.missing),
+        counts.n_results,
+        counts.n_results - len(work.missing),
         work.made,
-        session=work.plan.session.name if work.plan else "",
+        session=counts.session,
         goes_on=work.growing,
         source=str(work.request.recording),
-        taken_in_bytes=work.manifest.n_bytes if work.manifest else 0,
-        n_blocks=_n_blocks(work.plan.session) if work.plan else 0,
+        taken_in_bytes=counts.taken_in_bytes,
+        n_blocks=counts.n_blocks,
         n_set_aside=len(work.given_up),
     )
-
-
-def _n_blocks(session: Session) -> int:
-    return math.ceil(session.duration_s / session.block_s)
 
 
 def name_source(text: str, manifest: Manifest | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wakeful.ledger import Ledger, RowCells, RowRecord, RowStatus
+from wakeful.ledger import Ledger, RowCells, RowRecord
 from wakeful.sheet.interface import SheetRow, StatusUpdate
 
 
@@ -29,9 +29,7 @@ class LocalSheet:
 
     def write_statuses(self, updates: Sequence[StatusUpdate]) -> None:
         """Write what differs; rows that were deleted meanwhile are left out."""
-        self._ledger.write_statuses(
-            {int(u.identifier): RowStatus(**u.status_cells()) for u in updates}
-        )
+        self._ledger.write_statuses({int(u.identifier): u for u in updates})
 
     def add(
         self,

@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -185,8 +186,14 @@ def _is_clutter(name: str) -> bool:
     return name.startswith(".") or name.lower() in _CLUTTER
 
 
+@lru_cache(maxsize=64)
+def _resolved(folder: Path) -> Path:
+    """A library's folder without links: asked for with each row."""
+    return folder.resolve()
+
+
 def _among_results(path: Path, text: str, places: Places) -> str:
-    for folder in (folder.resolve() for folder in places.results):
+    for folder in map(_resolved, places.results):
         if path.is_relative_to(folder):
             return (
                 f"{quote(text)} lies in the library's own results ({folder}); "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -57,8 +57,17 @@ class Request:
 
     def asks_for_the_same_work(self, other: Request) -> bool:
         """Whether the two differ at most in what changes no result: notes, priority, run tick."""
-        return replace(self, notes="", priority=0, run=False) == replace(
-            other, notes="", priority=0, run=False
+        return self is other or self._work() == other._work()
+
+    def _work(self) -> tuple[object, ...]:
+        return (
+            self.subject,
+            self.recording,
+            self.analyses,
+            self.params,
+            self.stream,
+            self.channels,
+            self.rerun,
         )
 
     @classmethod

@@ -198,7 +198,7 @@ class Checks:
     Rows with bad cells are looked at each time, since what is corrected shall be seen at once.
     """
 
-    def __init__(self, valid_s: float = 60.0) -> None:
+    def __init__(self, valid_s: float = 300.0) -> None:
         self._valid_s = valid_s
         self._known: dict[str, tuple[tuple[str, ...], float, Request]] = {}
 

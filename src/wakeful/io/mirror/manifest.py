@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -128,14 +129,7 @@ def source_files(source: Path) -> tuple[Path, ...]:
             where=str(source),
             remedy="check the path in the column recording",
         )
-    files = tuple(
-        sorted(
-            path
-            for path in source.rglob("*")
-            if path.is_file()
-            and not any(part.startswith(".") for part in path.relative_to(source).parts)
-        )
-    )
+    files = tuple(sorted(map(Path, _walk(str(source)))))
     if not files:
         raise NoRecording(
             "the folder is empty",
@@ -143,6 +137,18 @@ def source_files(source: Path) -> tuple[Path, ...]:
             remedy="check the path, or wait until the acquisition has written something",
         )
     return files
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """The files below a folder, hidden ones and hidden folders left out; links to folders too."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path)
+            elif entry.is_file():
+                yield entry.path
 
 
 def base_of(source: Path) -> Path:
