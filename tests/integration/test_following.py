@@ -17,6 +17,7 @@ from wakeful.config import open_library as open_config
 from wakeful.executors.local import LocalExecutor
 from wakeful.ledger import Ledger
 from wakeful.model.time import Interval
+from wakeful.pipeline.plan import Scope
 from wakeful.service.reconcile import Service
 from wakeful.sheet.interface import Status
 from wakeful.sheet.local import LocalSheet
@@ -24,6 +25,7 @@ from wakeful.simulate.neuralynx import write_neuralynx
 from wakeful.simulate.plan import RecordingPlan, RegionPlan, RegionProfile, SubjectPlan
 
 from .conftest import FINISHED, Bench
+from .test_set_aside import obstruct
 
 BLOCK_S = 120.0
 SHARES = (0.45, 0.78, 0.95)
@@ -132,3 +134,33 @@ def test_hours_are_analysed_while_the_recording_goes_on(lab, whole, tmp_path):
     other.add(source, analyses="band_power,muscle")
     assert run_once(other, ended=True).update.status in FINISHED
     assert results_of(other.library.root) == followed
+
+
+def test_a_block_that_fails_holds_up_no_later_hour(lab, whole, tmp_path):
+    source = tmp_path / "mouse"
+    grow(whole, source, SHARES[1], 1)
+    lab.add(source, analyses="muscle")
+    assert run_once(lab, ended=False).update.link, "nothing was published yet"
+    lab.edit(1, "analyses", "muscle,spectrogram")
+    file = obstruct(lab, "spectrogram", Scope("block", 2))
+    view = run_once(lab, ended=False)
+    assert view.update.status == Status.FOLLOWING, view.update.message
+    assert "failed block 2026-01-12 07:04-07:06: spectrogram, block 2" in view.update.message
+    assert "failed block" in Path(view.update.link).read_text()
+    before = results_of(lab.library.root)
+    assert sum(name.startswith("spectrogram ") for name in before) == 2
+
+    grow(whole, source, 1.0, 9)
+    view = run_once(lab, ended=True)
+    assert view.update.status == Status.DONE_WITH_WARNINGS, view.update.message
+    assert "failed block 2026-01-12 07:04-07:06: spectrogram, block 2" in view.update.message
+    assert "failed block" in Path(view.update.link).read_text()
+    later = results_of(lab.library.root)
+    assert before.items() <= later.items()
+    assert sum(name.startswith("spectrogram ") for name in later) == 12
+
+    file.unlink()
+    view = run_once(lab, ended=True)
+    assert view.update.status in FINISHED
+    assert "failed" not in view.update.message
+    assert any(n.startswith("spectrogram block 2 ") for n in results_of(lab.library.root))
