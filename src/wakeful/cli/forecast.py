@@ -29,6 +29,7 @@ def forecast(library: LibraryOption = None, as_json: JsonOption = False) -> None
 def _tree(found: Forecast) -> dict[str, Any]:
     return {
         "window_s": found.window.total_seconds() if found.window else None,
+        "noted": found.noted.isoformat() if found.noted else None,
         "inflow_bytes_per_day": found.inflow_bytes_per_day,
         "recorded_h_per_day": found.recorded_h_per_day,
         "work_s_per_recorded_hour": found.work_s_per_hour,

@@ -86,8 +86,9 @@ def dry_run(request: Request, library: Library, ledger: Ledger, catalog: Catalog
     stream = prepared.target.stream
     to_copy = 0 if in_place else new_bytes
     lacks = (
-        room.why_not(library.raw, to_copy) if to_copy else "",
-        room.why_not(library.results, expected.bytes.high) if missing else "",
+        # One after the other: where both are on one disk they must fit together.
+        room.why_not(library.raw, to_copy, "copy") if to_copy else "",
+        room.why_not(library.results, expected.bytes.high, "results") if missing else "",
     )
     return DryRun(
         source=source,

@@ -13,6 +13,11 @@ from wakeful.service.room import gigabytes
 
 def say_forecast(found: Forecast, zone: ZoneInfo) -> Iterator[str]:
     """A forecast, line by line."""
+    if found.noted is not None and found.is_old:
+        yield (
+            f"as it was {duration_text((found.now - found.noted).total_seconds())} ago: "
+            "`wakeful run` has noted nothing since, so inflow and backlog may be others by now"
+        )
     yield _inflow(found)
     yield _speed(found)
     yield _backlog(found)
@@ -26,9 +31,10 @@ def _inflow(found: Forecast) -> str:
             "inflow: not known yet; it is once `wakeful run` has been at work for an hour of the "
             "last day"
         )
+    when_noted = "" if found.is_old else "the last "
     return (
         f"inflow: {gigabytes(found.inflow_bytes_per_day)} and {found.recorded_h_per_day:.1f} h "
-        f"recorded a day (of the last {duration_text(found.window.total_seconds())})"
+        f"recorded a day (of {when_noted}{duration_text(found.window.total_seconds())})"
     )
 
 
@@ -49,7 +55,10 @@ def _speed(found: Forecast) -> str:
 
 def _backlog(found: Forecast) -> str:
     if found.backlog_s is None:
-        return "backlog: not known; no results like those that are missing were made so far"
+        return (
+            "backlog: not known; something is still to be taken in, or no results like those that "
+            "are missing were made so far"
+        )
     if found.backlog_s < 1:
         return "backlog: none"
     gone = found.backlog_gone_s

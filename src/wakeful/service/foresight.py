@@ -22,6 +22,8 @@ _WINDOW: Final = timedelta(days=1)
 """Forecasts go by the last day: nights differ from days."""
 _LEAST: Final = timedelta(hours=1)
 """Less says nothing."""
+_FRESH: Final = timedelta(minutes=30)
+"""What was noted longer ago is not how things stand."""
 _WORK_WINDOW: Final = timedelta(days=7)
 _COUNTED_STEP: Final = "convert"
 """Every recorded block has a result of this."""
@@ -40,6 +42,9 @@ class Sampler:
         self._library = library
         self._ledger = ledger
         self._last = -_SAMPLE_EVERY_S
+        self._seen: dict[tuple[str, str], RowView] = {}
+        """Row and source -> the view that had most of it. A row that is unticked, deleted or begun
+        anew takes nothing back of what came in."""
 
     def look(self, views: Iterable[RowView], pulse: Pulse | None) -> bool:
         """Take a sample where one is due; whether one was taken."""
@@ -47,8 +52,18 @@ class Sampler:
         if now - self._last < _SAMPLE_EVERY_S:
             return False
         self._last = now
-        self._ledger.add_sample(take_sample(self._library, self._ledger, views, pulse))
+        for view in views:
+            key = view.row.identifier, view.source
+            known = self._seen.get(key)
+            if view.source and (known is None or _amount(view) >= _amount(known)):
+                self._seen[key] = view
+        seen = self._seen.values()
+        self._ledger.add_sample(take_sample(self._library, self._ledger, seen, pulse))
         return True
+
+
+def _amount(view: RowView) -> tuple[int, int]:
+    return view.taken_in_bytes, view.n_blocks
 
 
 def take_sample(
@@ -56,7 +71,11 @@ def take_sample(
 ) -> Sample:
     """How a library stands now."""
     views = tuple(views)
-    taken_in = sum({view.source: view.taken_in_bytes for view in views if view.source}.values())
+    of_sources: dict[str, int] = {}
+    for view in views:
+        if view.source:
+            of_sources[view.source] = max(of_sources.get(view.source, 0), view.taken_in_bytes)
+    taken_in = sum(of_sources.values())
     blocks = ledger.blocks_of_sessions(_COUNTED_STEP)
     for view in views:
         if view.session:
@@ -96,6 +115,8 @@ class Forecast:
     now: datetime
     window: timedelta | None
     """What it goes by; None where too little is known."""
+    noted: datetime | None
+    """When the service last noted how things stand; None where it did not in the last day."""
     inflow_bytes_per_day: float | None
     recorded_h_per_day: float | None
     work_s_per_hour: float | None
@@ -105,6 +126,11 @@ class Forecast:
     backlog_s: float | None
     """What the workers need for all that is missing, as it was last known."""
     fillings: tuple[Filling, ...]
+
+    @property
+    def is_old(self) -> bool:
+        """Whether what was noted is not how things stand now: no service is at work."""
+        return self.noted is not None and self.now - self.noted > _FRESH
 
     @property
     def speed(self) -> float | None:
@@ -140,16 +166,16 @@ def make_forecast(library: Library, ledger: Ledger, now: datetime | None = None)
     samples = ledger.samples(now - _WINDOW)
     known = len(samples) > 1 and samples[-1].time - samples[0].time >= _LEAST
     window = samples[-1].time - samples[0].time if known else None
-    first, last = (samples[0], samples[-1]) if known else (None, None)
     days = window.total_seconds() / _DAY_S if window else 0.0
     return Forecast(
         now=now,
         window=window,
+        noted=samples[-1].time if samples else None,
         inflow_bytes_per_day=(
-            max(0.0, last.taken_in_bytes - first.taken_in_bytes) / days if first and last else None
+            rise([sample.taken_in_bytes for sample in samples]) / days if known else None
         ),
         recorded_h_per_day=(
-            max(0.0, last.recorded_s - first.recorded_s) / 3600 / days if first and last else None
+            rise([sample.recorded_s for sample in samples]) / 3600 / days if known else None
         ),
         work_s_per_hour=_work_per_hour(library, ledger, now),
         slots=library.config.executor.slots,
@@ -196,8 +222,8 @@ def _quota(
     if not samples:
         samples = ledger.samples(now - timedelta(days=60))
     stored = samples[-1].stored_bytes if samples else 0
-    rise = fall([-sample.stored_bytes for sample in samples]) / days if days else None
-    yield make_filling("quota", max(0.0, quota - stored), quota, rise, now)
+    per_day = rise([sample.stored_bytes for sample in samples]) / days if days else None
+    yield make_filling("quota", max(0.0, quota - stored), quota, per_day, now)
 
 
 def fall(values: Sequence[float]) -> float:
@@ -206,6 +232,11 @@ def fall(values: Sequence[float]) -> float:
     Who removes something once a week would otherwise seem to have a disk that never fills.
     """
     return float(sum(max(0.0, a - b) for a, b in pairwise(values)))
+
+
+def rise(values: Sequence[float]) -> float:
+    """By how much values went up in all; where they went down (a row was deleted) is left out."""
+    return fall([-value for value in values])
 
 
 def make_filling(

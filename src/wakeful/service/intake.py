@@ -149,7 +149,8 @@ class Intake:
         if state is DriveState.DONE:
             # Its manifest does not fit any more: the source changed while it was copied.
             self._driver.forget(name)
-        if state is not DriveState.RUNNING and (reason := self._why_no_room(source, folder)):
+        is_running = state is DriveState.RUNNING
+        if reason := self._why_no_room(source, folder, is_running=is_running):
             work.status, work.message, work.lacks_room = Status.WAITING, reason, True
             return
         self._begin(work, RunState.TRANSFERRING)
@@ -178,8 +179,11 @@ class Intake:
         work.progress = f"{fraction:.0%}"
         work.message = message
 
-    def _why_no_room(self, source: Path, folder: Path) -> str:
-        """Why what is still to be copied of a source does not fit; "" where it does."""
+    def _why_no_room(self, source: Path, folder: Path, *, is_running: bool) -> str:
+        """Why what is still to be copied of a source does not fit; "" where it does.
+
+        What runs goes on; what it has still to write is kept for it.
+        """
         if self._in_place:
             return ""
         base, to_come = base_of(source), 0
@@ -187,7 +191,11 @@ class Intake:
             copy = folder / DATA_NAME / path.relative_to(base)
             here = copy.stat().st_size if copy.is_file() else 0
             to_come += max(0, path.stat().st_size - here)
-        return self._room.why_not(folder, to_come) if to_come else ""
+        owner = f"take in {folder}"
+        if is_running:
+            self._room.promise(folder, to_come, owner)
+            return ""
+        return self._room.why_not(folder, to_come, owner) if to_come else ""
 
     def _may_follow(self, source: Path, folder: Path) -> bool:
         """Whether a transfer of what goes on may be started."""

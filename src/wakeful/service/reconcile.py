@@ -158,6 +158,7 @@ class Service:
         began = time.perf_counter()
         self._sweep()
         self._driver.poll()
+        self._room.begin()
         self._steering.look()
         context = make_context(self._library, self._catalog)
         rows = self._sheet.read_rows()
@@ -315,7 +316,7 @@ class Service:
         lacks = ""
         if work.missing:
             to_come = self._time_left.expect(work).bytes.high
-            lacks = self._room.why_not(self._library.results, to_come)
+            lacks = self._room.why_not(self._library.results, to_come, f"run {work.run_id}")
         for job in work.jobs:
             if not any(task.key in work.missing for task in job.tasks):
                 continue

@@ -44,6 +44,9 @@ class TimeLeft:
         work.time_left = ""
         if work.plan is None or not work.missing or work.held or work.has_ended:
             self._known.pop(work.run_id, None)
+            # What a recording that is still to be taken in takes is known once it is planned.
+            is_to_come = work.plan is None and not (work.held or work.has_ended or work.growing)
+            self._is_sure = self._is_sure and not is_to_come
             return
         expected = self.expect(work)
         self._ahead += expected.seconds

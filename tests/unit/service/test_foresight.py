@@ -15,8 +15,17 @@ from wakeful.config import Config, Executor, Lab, Library, Work
 from wakeful.ledger import Ledger, ResultEntry, Sample
 from wakeful.oversight_config import Notices, Service
 from wakeful.service.forecast_words import say_forecast
-from wakeful.service.foresight import Forecast, fall, make_filling, make_forecast, take_sample
+from wakeful.service.foresight import (
+    Forecast,
+    Sampler,
+    fall,
+    make_filling,
+    make_forecast,
+    take_sample,
+)
 from wakeful.service.notices import foreseen
+from wakeful.service.work import RowView
+from wakeful.sheet.interface import SheetRow, StatusUpdate
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday."""
@@ -136,6 +145,27 @@ def test_nothing_coming_in_needs_no_ratio(library, ledger):
     assert "does not fill" in words(library, ledger)
 
 
+def test_a_row_that_goes_takes_no_inflow_back(library, ledger):
+    # 24 GB in 12 hours, while a row of 5 TB is deleted half-way.
+    for hours_ago, taken_in in ((12, 5000), (9, 5008), (6, 5016), (3, 20), (0, 28)):
+        ledger.add_sample(
+            sample(hours_ago, taken_in=taken_in * GB, recorded_s=taken_in * 900.0, stored=0)
+        )
+    found = make_forecast(library, ledger, NOW)
+    assert found.inflow_bytes_per_day == pytest.approx(48 * GB)
+    assert found.recorded_h_per_day == pytest.approx(12.0)
+
+
+def test_what_was_noted_long_ago_is_not_told_as_the_present(library, ledger):
+    for hours_ago in (20, 15):
+        ledger.add_sample(sample(hours_ago, taken_in=(20 - hours_ago) * GB))
+    old = words(library, ledger)
+    assert old.startswith("as it was 15 h 00 min ago: `wakeful run` has noted nothing since")
+    assert "(of 5 h 00 min)" in old
+    ledger.add_sample(sample(0.1, taken_in=5 * GB))
+    assert "as it was" not in words(library, ledger)
+
+
 @given(st.lists(st.floats(0, 1e12), max_size=20))
 def test_what_is_removed_does_not_hide_what_fills(values):
     lost = fall(values)
@@ -161,6 +191,7 @@ def test_a_backlog_is_gone_only_where_the_work_is_faster(backlog_s, work_s, hour
     forecast = Forecast(
         now=NOW,
         window=timedelta(days=1),
+        noted=NOW,
         inflow_bytes_per_day=1.0,
         recorded_h_per_day=hours,
         work_s_per_hour=work_s,
@@ -175,6 +206,21 @@ def test_a_backlog_is_gone_only_where_the_work_is_faster(backlog_s, work_s, hour
         arrived = gone / 86_400 * hours * work_s
         assert gone == pytest.approx(backlog_s + arrived, rel=1e-6)
         assert replace(forecast, recorded_h_per_day=0.0).backlog_gone_s == backlog_s
+
+
+def view(source: str, taken_in_bytes: int) -> RowView:
+    row = SheetRow(identifier="1", number=1)
+    update = StatusUpdate(identifier="1")
+    return RowView(row, update, 0, 0, 0, source=source, taken_in_bytes=taken_in_bytes)
+
+
+def test_what_came_in_stays_counted_when_its_row_is_unticked(library, ledger, monkeypatch):
+    sampler = Sampler(library, ledger)
+    monkeypatch.setattr("wakeful.service.foresight._SAMPLE_EVERY_S", 0.0)
+    for views in ([view("a", 5), view("b", 1)], [view("b", 3)], [view("a", 0), view("b", 4)]):
+        assert sampler.look(views, None)
+    found = ledger.samples(datetime.now(UTC) - timedelta(hours=1))
+    assert [one.taken_in_bytes for one in found] == [6, 8, 9]
 
 
 def test_a_sample_counts_blocks_once(library, ledger):
