@@ -121,6 +121,11 @@ class Cluster:
             check=False,
         )
 
+    def set_node(self, state: str) -> None:
+        """Set the node down, or let it take nothing new ("drain")."""
+        words = ["scontrol", "update", f"nodename={self.node}", f"state={state}", "reason=a test"]
+        subprocess.run(words, capture_output=True, check=True)
+
     def recover(self, timeout_s: float = 60.0) -> None:
         """Until jobs run again after the controller was killed.
 
@@ -275,5 +280,8 @@ KillWait=2
 ReturnToService=2
 MailProg=/bin/true
 NodeName={node} NodeAddr=127.0.0.1 CPUs={os.cpu_count()} RealMemory={memory_mb} State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=CANCEL
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 """

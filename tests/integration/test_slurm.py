@@ -7,7 +7,9 @@ import random
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -67,10 +69,10 @@ def jobs_of(bench: Bench):
         return ledger.jobs()
 
 
-def numbers_of(bench: Bench) -> set[str]:
+def numbers_of(bench: Bench, states: str = "all") -> set[str]:
     """What the cluster has of this library."""
     ours = {read_json(p)["name"] for p in bench.library.jobs.glob("*/*/submission.json")}
-    lines = ask("squeue", "-h", "--array", "--states=all", "-o", "%j|%i").split()
+    lines = ask("squeue", "-h", "--array", f"--states={states}", "-o", "%j|%i").split()
     return {line.split("|")[1] for line in lines if line.split("|")[0] in ours}
 
 
@@ -181,4 +183,99 @@ def test_a_dead_controller_delays_and_spoils_nothing(
         real_slurm.recover()
         service.wait(timeout=240)
     assert lab_on_slurm.rows()[1].status in FINISHED, lab_on_slurm.rows()[1].message
+    assert digests(Store(lab_on_slurm.library.results)) == undisturbed
+
+
+@contextmanager
+def at_work(bench: Bench) -> Iterator[subprocess.Popen[bytes]]:
+    """A service whose first step job runs on the cluster."""
+    with subprocess.Popen(
+        service_command(bench.library.root), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            deadline = time.monotonic() + 90
+            while not numbers_of(bench, "running"):
+                assert time.monotonic() < deadline, "no job ever ran"
+                time.sleep(0.05)
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def attempts_of(bench: Bench) -> dict[str, int]:
+    """Job -> how often it was handed out."""
+    return Counter(job.job_id.rpartition(".")[0] for job in jobs_of(bench) if job.keys)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_node_that_fails_costs_another_try_and_spoils_nothing(
+    lab_on_slurm, real_slurm, small_recording, undisturbed
+):
+    if not real_slurm.is_ours:
+        pytest.skip("this Slurm is not ours to disturb")
+    lab_on_slurm.add(small_recording, analyses="sleep")
+    with at_work(lab_on_slurm) as process:
+        real_slurm.set_node("down")
+        time.sleep(3)
+        assert process.poll() is None, "the service goes on"
+        real_slurm.resume()
+        real_slurm.wait_until_idle()
+        process.wait(timeout=240)
+    assert lab_on_slurm.rows()[1].status in FINISHED, lab_on_slurm.rows()[1].message
+    assert digests(Store(lab_on_slurm.library.results)) == undisturbed
+    assert max(attempts_of(lab_on_slurm).values()) >= 2
+    assert any("its node failed" in job.error for job in jobs_of(lab_on_slurm))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_node_that_is_drained_finishes_its_jobs_and_the_row_says_why_others_wait(
+    lab_on_slurm, real_slurm, small_recording, undisturbed
+):
+    if not real_slurm.is_ours:
+        pytest.skip("this Slurm is not ours to disturb")
+    lab_on_slurm.add(small_recording, analyses="sleep")
+    with at_work(lab_on_slurm) as process:
+        real_slurm.set_node("drain")
+        deadline = time.monotonic() + 120
+        while "DRAINED" not in lab_on_slurm.rows()[1].message:
+            assert time.monotonic() < deadline, lab_on_slurm.rows()[1].message
+            time.sleep(0.2)
+        said = lab_on_slurm.rows()[1].message
+        real_slurm.resume()
+        process.wait(timeout=240)
+    assert "waits in the cluster's queue" in said
+    assert lab_on_slurm.rows()[1].status in FINISHED, lab_on_slurm.rows()[1].message
+    assert digests(Store(lab_on_slurm.library.results)) == undisturbed
+    assert set(attempts_of(lab_on_slurm).values()) == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_job_that_has_to_make_room_is_tried_again(
+    lab_on_slurm, real_slurm, small_recording, undisturbed
+):
+    if not real_slurm.is_ours:
+        pytest.skip("this Slurm is not ours to disturb")
+    lab_on_slurm.add(small_recording, analyses="sleep")
+    with at_work(lab_on_slurm) as process:
+        urgent = ["--partition=urgent", "--exclusive", "--mem=50", "--chdir=/", "--parsable"]
+        ask("sbatch", *urgent, "--output=/dev/null", "--wrap=sleep 3")
+        process.wait(timeout=240)
+    assert lab_on_slurm.rows()[1].status in FINISHED, lab_on_slurm.rows()[1].message
+    assert digests(Store(lab_on_slurm.library.results)) == undisturbed
+    assert any("make room for a job of higher priority" in j.error for j in jobs_of(lab_on_slurm))
+
+
+@pytest.mark.slow
+def test_our_jobs_can_not_be_requeued_behind_our_back(lab_on_slurm, small_recording, undisturbed):
+    lab_on_slurm.add(small_recording, analyses="sleep")
+    with at_work(lab_on_slurm) as process:
+        (number, *_) = numbers_of(lab_on_slurm, "running")
+        done = subprocess.run(["scontrol", "requeue", number], capture_output=True, check=False)
+        process.wait(timeout=240)
+    assert done.returncode != 0
+    assert lab_on_slurm.rows()[1].status in FINISHED
     assert digests(Store(lab_on_slurm.library.results)) == undisturbed
