@@ -13,6 +13,7 @@ import urllib.request
 
 from typer.testing import CliRunner
 
+from tests.interrupting import interruptible_command
 from tests.post_office import post_office
 from wakeful.cli import app
 
@@ -201,11 +202,14 @@ def test_status_shows_jobs_at_work_and_how_long_it_takes_yet(lab, small_recordin
 
 def test_status_can_be_watched(lab, small_recording):
     lab.add(small_recording, analyses="muscle")
-    command = [sys.executable, "-m", "wakeful", "status", "--watch", "-l", str(lab.library.root)]
+    command = [*interruptible_command(), "status", "--watch", "-l", str(lab.library.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(3)
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        shown, errors = process.communicate(timeout=30)
+        try:
+            time.sleep(4)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            shown, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 0, errors
     assert b"no service is at work" in shown

@@ -22,7 +22,7 @@ def test_addresses_of_notices_are_never_shown():
         (Service, {"log_mb": 0}),
         (Service, {"keep_free_gb": -1}),
         (Service, {"terminal": "loud"}),
-        (Notices, {"stalled_minutes": 0}),
+        (Notices, {"stalled_minutes": -1}),
         (Notices, {"digest_at": "breakfast"}),
         (Notices, {"url": ("json://localhost",)}),
     ],

@@ -6,11 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.interrupting import interruptible_command
 from typer.testing import CliRunner
 
 from wakeful.cli import app
@@ -121,15 +121,19 @@ def test_following_goes_on_in_the_next_file(tmp_path):
 
 
 def test_following_ends_quietly(library):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wakeful", "logs", "-l", str(library), "--follow", "--json"],
+    command = [*interruptible_command(), "logs", "-l", str(library), "--follow", "--json"]
+    with subprocess.Popen(
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert json.loads(process.stdout.readline())["event"] == "old"
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    ) as process:
+        try:
+            assert json.loads(process.stdout.readline())["event"] == "old"
+            time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 0, errors
     assert b"Traceback" not in errors
