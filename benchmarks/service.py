@@ -29,7 +29,9 @@ from wakeful.executors.local import LocalExecutor
 from wakeful.ledger import Ledger, ResultEntry
 from wakeful.pipeline.keys import digest
 from wakeful.service import finished
+from wakeful.service.oversight import oversee
 from wakeful.service.reconcile import Service
+from wakeful.service.work import Watch
 from wakeful.sheet.interface import Status
 from wakeful.sheet.local import LocalSheet
 
@@ -106,24 +108,25 @@ def measure(root: Path, n_passes: int) -> None:
     library = open_library(root)
     poll_s = library.config.executor.poll_s
     process = psutil.Process()
-    with Ledger.open(library.database) as ledger:
+    with Ledger.open(library.database) as ledger, oversee(library, ledger) as oversight:
         sheet = LocalSheet(ledger, actor="benchmark")
         service = Service(library, ledger, sheet, LocalExecutor(), load_catalog())
+        look = oversight.watch(service, None)
         service.stand()  # as `run_forever` does
-        wall_s, cpu_s, views = timed(service)
+        wall_s, cpu_s, views = timed(service, look)
         n_done = sum(view.update.status in FINISHED for view in views)
         print(f"{n_done} of {len(views)} rows done after the first pass of a new service")
         print(f"first pass: {wall_s:.2f} s, {cpu_s:.2f} s of processor time")
         print(f"memory after it: {process.memory_info().rss / 1e6:.0f} MB")
         # The first look through a row loads what opens recordings.
         every_s, finished.LOOK_THROUGH_EVERY_S = finished.LOOK_THROUGH_EVERY_S, 0.0
-        wall_s, cpu_s, _ = timed(service)
+        wall_s, cpu_s, _ = timed(service, look)
         finished.LOOK_THROUGH_EVERY_S = every_s
         print(f"the first look through one row: {wall_s:.2f} s, {cpu_s:.2f} s of processor time")
         costs = []
         for _ in range(n_passes):
             time.sleep(poll_s)
-            costs.append(timed(service)[1])
+            costs.append(timed(service, look)[1])
         mean = sum(costs) / len(costs)
         print(
             f"a pass in which nothing happens: {1000 * mean:.0f} ms of processor time "
@@ -134,7 +137,7 @@ def measure(root: Path, n_passes: int) -> None:
         n_results = 0
         slowest = (0.0, 0.0)
         while n_results == 0:
-            wall_s, cpu_s, views = timed(service)
+            wall_s, cpu_s, views = timed(service, look)
             slowest = max(slowest, (wall_s, cpu_s))
             n_results = max(v.n_results for v in views if v.update.status not in FINISHED)
             time.sleep(0.2)
@@ -145,10 +148,11 @@ def measure(root: Path, n_passes: int) -> None:
         print(f"memory: at most {peak_mb():.0f} MB")
 
 
-def timed(service: Service) -> tuple[float, float, tuple]:
-    """One pass: how long it took, its processor time, the rows."""
+def timed(service: Service, look: Watch) -> tuple[float, float, tuple]:
+    """One pass, with log, metrics and notices: how long it took, its processor time, the rows."""
     began, cpu = time.perf_counter(), time.process_time()
     views = service.run_pass()
+    look(views, 0)
     return time.perf_counter() - began, time.process_time() - cpu, views
 
 

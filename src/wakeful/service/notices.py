@@ -195,20 +195,32 @@ class Links:
         return f"{text}\n{self.link(path)}" if path else text
 
 
+def digest_due(library: Library, now: datetime | None = None) -> str:
+    """The reason of the day's digest, from the time that `[notices] digest_at` names; "" before.
+
+    Parameters
+    ----------
+    now : the present time
+    """
+    at = library.config.notices.digest_at
+    now = (now or datetime.now(UTC)).astimezone(ZoneInfo(library.config.lab.time_zone))
+    return "" if at is None or now.time() < at else f"digest {now:%Y-%m-%d}"
+
+
 def digest_of_the_day(
     library: Library, ledger: Ledger, views: Iterable[RowView], now: datetime | None = None
 ) -> Notice | None:
-    """The day's digest, from the time that `[notices] digest_at` names; None before it, or without.
+    """The day's digest; None where it is not due. It asks the ledger for much: once a day.
 
     Parameters
     ----------
     views : the rows as they stand
     now : the present time
     """
-    at = library.config.notices.digest_at
     zone = ZoneInfo(library.config.lab.time_zone)
     now = (now or datetime.now(UTC)).astimezone(zone)
-    if at is None or now.time() < at:
+    reason = digest_due(library, now)
+    if not reason:
         return None
     views = tuple(views)
     since = now - timedelta(days=1)
@@ -247,7 +259,7 @@ def digest_of_the_day(
         *say_forecast(make_forecast(library, ledger, now), zone),
     ]
     return Notice(
-        f"digest {now:%Y-%m-%d}",
+        reason,
         "info",
         f"Wakeful, {now:%A %Y-%m-%d}: {len(done)} done, {len(wrong)} need somebody",
         "\n".join(lines),

@@ -16,7 +16,7 @@ from wakeful.pipeline.machine import code_version
 from wakeful.service.foresight import Sampler
 from wakeful.service.messenger import Messenger, read_addresses
 from wakeful.service.metrics import Metrics, serve_metrics
-from wakeful.service.notices import Lookout, digest_of_the_day, foreseen
+from wakeful.service.notices import Lookout, digest_due, digest_of_the_day, foreseen
 from wakeful.service.pulse import Pulse
 from wakeful.service.reconcile import Service
 from wakeful.service.row_log import RowLog
@@ -46,6 +46,8 @@ class Oversight:
         self._rows = RowLog()
         self._lookout = Lookout(library)
         self._sampler = Sampler(library, ledger)
+        self._digested = ""
+        """The reason of the last digest."""
         self._views: tuple[RowView, ...] = ()
 
     def look(self, views: tuple[RowView, ...], pulse: Pulse | None) -> None:
@@ -74,9 +76,12 @@ class Oversight:
     def _tell(self, views: tuple[RowView, ...], *, at_the_end: bool = False) -> None:
         for notice in self._lookout.look(views, at_the_end=at_the_end):
             self._messenger.tell(notice)
-        digest = digest_of_the_day(self._library, self._ledger, views)
-        if digest is not None:
-            self._messenger.tell(digest, repeat_after=timedelta(days=2))
+        due = digest_due(self._library)
+        if due and due != self._digested:
+            self._digested = due
+            digest = digest_of_the_day(self._library, self._ledger, views)
+            if digest is not None:
+                self._messenger.tell(digest, repeat_after=timedelta(days=2))
 
     def watch(self, service: Service, then: Watch | None) -> Watch:
         """A watch for a service that looks, and then lets another one look."""
