@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from wakeful.executors.interface import AttemptState, AttemptStatus
 from wakeful.io.mirror import GRANULE, Ending, take_in
 from wakeful.ledger import Ledger, RowCells
 from wakeful.model.errors import StillGrowing
+from wakeful.oversight_config import Service
 from wakeful.service import intake as intake_module
 from wakeful.service.driver import Driver
 from wakeful.service.intake import Intake
@@ -45,12 +48,12 @@ class IdleExecutor:
 
 class Bench:
     def __init__(self, tmp_path: Path, ledger: Ledger) -> None:
-        self.library: Library = write_library(tmp_path / "library", Config())
+        config = Config(service=Service(keep_free_gb=0.0))
+        self.library: Library = write_library(tmp_path / "library", config)
         self.executor = IdleExecutor()
         self.driver = Driver(self.executor, ledger, self.library.jobs, slots=2, attempts=3)
-        self.intake = Intake(
-            self.library, self.driver, Room(self.library), lambda work, state: None
-        )
+        self.room = Room(self.library)
+        self.intake = Intake(self.library, self.driver, self.room, lambda work, state: None)
         self.source = tmp_path / "mouse"
         self.source.mkdir()
         request = Request(
@@ -94,6 +97,32 @@ def test_what_can_not_be_taken_yet_is_not_tried_in_every_pass(bench, monkeypatch
     monkeypatch.setattr(intake_module, "_AGAIN_S", 0.0)
     bench.bring()
     assert bench.executor.n_submitted == 3
+
+
+def test_two_recordings_that_fit_alone_are_not_copied_at_once(bench, tmp_path):
+    most = int(0.6 * shutil.disk_usage(tmp_path).free)
+    bench.write(most)
+    bench.bring(2)
+    assert bench.executor.n_submitted == 1
+    works = {}
+    for name, n_bytes in (("large", most), ("small", 3 * GRANULE)):
+        source = tmp_path / name
+        source.mkdir()
+        with (source / "CSC1.ncs").open("wb") as file:
+            file.truncate(n_bytes)
+        works[name] = Work(replace(bench.work.request, recording=source), run_id=1)
+    bench.room.begin()
+    for name in ("large", "small"):  # the large one comes first and does not block the small one
+        bench.intake.bring(works[name])
+    assert works["large"].lacks_room
+    assert works["large"].message.startswith("waits for room: ")
+    assert not works["small"].lacks_room
+    assert bench.executor.n_submitted == 2
+    bench.room.begin()  # the first copy has gone, and asks no more
+    bench.room.begin()
+    works["large"].lacks_room = False
+    bench.intake.bring(works["large"])
+    assert not works["large"].lacks_room
 
 
 def test_one_run_takes_in_once_what_grows_faster_than_it_is_taken_in(bench):
