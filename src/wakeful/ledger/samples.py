@@ -83,17 +83,20 @@ class SampleStore(Database):
         with self.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def work_since(self, since: datetime, step: str) -> tuple[float, int]:
-        """Seconds of computing since a time, and how many results of a step were among it."""
+    def work_since(self, since: datetime, step: str) -> tuple[float, tuple[str, ...]]:
+        """Seconds of computing since a time, and the keys of a step's results among it.
+
+        The keys come in order of time, the latest first.
+        """
         recent = RESULTS.c.created >= since
         seconds = select(func.coalesce(func.sum(RESULTS.c.seconds), 0.0)).where(recent)
-        number = (
-            select(func.count())
-            .select_from(RESULTS)
+        keys = (
+            select(RESULTS.c.key)
             .where(recent, RESULTS.c.step == step, RESULTS.c.kind == "result")
+            .order_by(RESULTS.c.created.desc())
         )
         with self.reading() as connection:
             return (
                 float(connection.execute(seconds).scalar_one()),
-                int(connection.execute(number).scalar_one()),
+                tuple(str(key) for (key,) in connection.execute(keys)),
             )

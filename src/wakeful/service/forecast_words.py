@@ -40,17 +40,22 @@ def _inflow(found: Forecast) -> str:
 
 def _speed(found: Forecast) -> str:
     if found.speed is None:
-        return "speed: not known yet; nothing was computed in the last week"
+        return "speed: not known yet; nothing that is there was computed in the last week"
     text = (
-        f"speed: {found.speed:.3g} h recorded are worked through in an hour, on {found.slots} "
-        "workers"
+        f"speed: {_rounded(found.speed)} h recorded are worked through in an hour, "
+        f"on {found.slots} workers"
     )
     ratio = found.times_inflow
     if ratio is None:
         return text
     if ratio < 1:
         return f"{text}: SLOWER than the inflow, {ratio:.2f} of it; the backlog grows"
-    return f"{text}: {ratio:.3g}x faster than the inflow"
+    return f"{text}: {_rounded(ratio)}x faster than the inflow"
+
+
+def _rounded(value: float) -> str:
+    """To three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _backlog(found: Forecast) -> str:

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from statistics import fmean
 from typing import Final
 
 from wakeful.config import Library
+from wakeful.io.store import Store
 from wakeful.ledger import Ledger, Sample
+from wakeful.model.errors import BrokenArtefact, UnknownResult
 from wakeful.service.history import History
 from wakeful.service.pulse import Pulse
 from wakeful.service.room import disks_of, library_folders, nearest_folder
@@ -27,6 +30,7 @@ _FRESH: Final = timedelta(minutes=30)
 _WORK_WINDOW: Final = timedelta(days=7)
 _COUNTED_STEP: Final = "convert"
 """Every recorded block has a result of this."""
+_LATEST_BLOCKS: Final = 200
 _DAY_S: Final = 86_400.0
 
 
@@ -167,6 +171,10 @@ def make_forecast(library: Library, ledger: Ledger, now: datetime | None = None)
     known = len(samples) > 1 and samples[-1].time - samples[0].time >= _LEAST
     window = samples[-1].time - samples[0].time if known else None
     days = window.total_seconds() / _DAY_S if window else 0.0
+    work_s, keys = ledger.work_since(now - _WORK_WINDOW, _COUNTED_STEP)
+    block_s = _mean_block(library, keys)
+    # Samples count a block that has begun as a whole one.
+    part = block_s / library.config.work.block_s if block_s else 1.0
     return Forecast(
         now=now,
         window=window,
@@ -175,9 +183,11 @@ def make_forecast(library: Library, ledger: Ledger, now: datetime | None = None)
             rise([sample.taken_in_bytes for sample in samples]) / days if known else None
         ),
         recorded_h_per_day=(
-            rise([sample.recorded_s for sample in samples]) / 3600 / days if known else None
+            part * rise([sample.recorded_s for sample in samples]) / 3600 / days if known else None
         ),
-        work_s_per_hour=_work_per_hour(library, ledger, now),
+        work_s_per_hour=(
+            work_s * History(ledger).overhead / (len(keys) * block_s / 3600) if block_s else None
+        ),
         slots=library.config.executor.slots,
         backlog_s=samples[-1].backlog_s if samples else None,
         fillings=(
@@ -187,12 +197,19 @@ def make_forecast(library: Library, ledger: Ledger, now: datetime | None = None)
     )
 
 
-def _work_per_hour(library: Library, ledger: Ledger, now: datetime) -> float | None:
-    seconds, n_blocks = ledger.work_since(now - _WORK_WINDOW, _COUNTED_STEP)
-    if not n_blocks:
-        return None
-    hours = n_blocks * library.config.work.block_s / 3600
-    return seconds * History(ledger).overhead / hours
+def _mean_block(library: Library, keys: Sequence[str]) -> float | None:
+    """How long the blocks are that results were made of, seconds; None where no receipt tells.
+
+    The last block of a session ends with it, and a session of ten minutes has no other.
+    """
+    store, lengths = Store(library.results), []
+    for key in keys[:_LATEST_BLOCKS]:
+        try:
+            interval = store.receipt(_COUNTED_STEP, key).tree["interval_s"]
+        except (UnknownResult, BrokenArtefact):
+            continue  # removed meanwhile; the others tell as well
+        lengths.append(float(interval["stop_s"]) - float(interval["start_s"]))
+    return fmean(lengths) if lengths else None
 
 
 def _disks(

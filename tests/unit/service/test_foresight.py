@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wakeful.config import Config, Executor, Lab, Library, Work
+from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, Sample
 from wakeful.oversight_config import Notices, Service
 from wakeful.service.forecast_words import say_forecast
@@ -75,6 +77,17 @@ def result(number: int, step: str, seconds: float, hours_ago: float = 2.0) -> Re
     )
 
 
+def make(library: Library, ledger: Ledger, entries, length_s: float = 3600.0) -> None:
+    """Index results, those of blocks with the part of a receipt that says how long they are."""
+    entries = list(entries)
+    ledger.index_results(entries)
+    for entry in entries:
+        folder = Store(library.results).folder_of(entry.step, entry.key)
+        folder.mkdir(parents=True)
+        interval = {"start_s": 0.0, "stop_s": length_s}
+        (folder / "receipt.json").write_text(json.dumps({"interval_s": interval}))
+
+
 def words(library: Library, ledger: Ledger) -> str:
     return "\n".join(say_forecast(make_forecast(library, ledger, NOW), ZoneInfo("Europe/Berlin")))
 
@@ -104,7 +117,7 @@ def test_a_steady_day_is_gone_on_with(library, ledger):
             )
         )
     for number in range(10):
-        ledger.index_results([result(number, "convert", 60.0), result(number, "sleep", 240.0)])
+        make(library, ledger, [result(number, "convert", 60.0), result(number, "sleep", 240.0)])
     found = make_forecast(library, ledger, NOW)
     assert found.window == timedelta(hours=12)
     assert found.inflow_bytes_per_day == pytest.approx(360 * GB)
@@ -129,16 +142,37 @@ def test_a_steady_day_is_gone_on_with(library, ledger):
 def test_whoever_is_slower_than_the_inflow_is_told(library, ledger):
     ledger.add_sample(sample(10))
     ledger.add_sample(sample(0, recorded_s=10 * 4 * 3600.0, backlog_s=7200.0))
-    ledger.index_results(result(number, "convert", 3600.0) for number in range(3))
+    make(library, ledger, (result(number, "convert", 3600.0) for number in range(3)))
     said = words(library, ledger)
     assert "SLOWER than the inflow, 0.50 of it; the backlog grows" in said
     assert "backlog: 2 h 00 min of work; at this inflow it is never worked off" in said
 
 
+def test_blocks_that_are_no_whole_ones_count_as_long_as_they_are(library, ledger):
+    # Sessions of six minutes, ten an hour: an hour is recorded in an hour.
+    ledger.add_sample(sample(10))
+    ledger.add_sample(sample(0, recorded_s=100 * 3600.0))
+    make(library, ledger, (result(number, "convert", 36.0) for number in range(10)), 360.0)
+    found = make_forecast(library, ledger, NOW)
+    assert found.recorded_h_per_day == pytest.approx(24.0)
+    assert found.work_s_per_hour == pytest.approx(360.0)
+    assert found.times_inflow == pytest.approx(20.0)
+
+
+def test_a_speed_that_no_receipt_bears_out_is_not_claimed(library, ledger):
+    ledger.index_results([result(0, "convert", 36.0)])
+    assert "speed: not known" in words(library, ledger)
+
+
+def test_large_numbers_have_no_exponent(library, ledger):
+    make(library, ledger, [result(0, "convert", 1.0)])
+    assert "speed: 7,200 h recorded are" in words(library, ledger)
+
+
 def test_nothing_coming_in_needs_no_ratio(library, ledger):
     for hours_ago in (10, 0):
         ledger.add_sample(sample(hours_ago, backlog_s=600.0))
-    ledger.index_results([result(0, "convert", 300.0)])
+    make(library, ledger, [result(0, "convert", 300.0)])
     found = make_forecast(library, ledger, NOW)
     assert found.times_inflow is None
     assert found.backlog_gone_s == 600.0

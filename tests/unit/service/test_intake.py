@@ -102,7 +102,10 @@ def test_what_can_not_be_taken_yet_is_not_tried_in_every_pass(bench, monkeypatch
 def test_two_recordings_that_fit_alone_are_not_copied_at_once(bench, tmp_path):
     most = int(0.6 * shutil.disk_usage(tmp_path).free)
     bench.write(most)
-    bench.bring(2)
+    bench.bring()
+    assert bench.driver.n_running == 1
+    bench.room.begin()
+    bench.intake.bring(bench.work)  # it runs, and keeps its room
     assert bench.executor.n_submitted == 1
     works = {}
     for name, n_bytes in (("large", most), ("small", 3 * GRANULE)):
