@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from wakeful.front_config import Blinding, Delivery, Google, Inbox, Web
 from wakeful.model.errors import BadConfig, NoLibrary
 from wakeful.model.subject import LightSchedule
 from wakeful.oversight_config import Notices, Section, Service
@@ -253,6 +254,11 @@ class Config(Section):
     executor: Executor = Executor()
     service: Service = Service()
     notices: Notices = Notices()
+    google: Google = Google()
+    inbox: Inbox = Inbox()
+    delivery: Delivery = Delivery()
+    web: Web = Web()
+    blinding: Blinding = Blinding()
     folders: Folders = Folders()
     pipeline: Pipeline = Pipeline()
     sharing: Sharing = Sharing()

@@ -24,6 +24,8 @@ from wakeful.sheet.interface import SheetRow, Status
 from wakeful.sheet.request import Request
 
 LOOK_THROUGH_EVERY_S = 60.0
+_NO_PART_OF_A_PLAN = {"executor", "service", "notices", "google", "inbox", "delivery", "web"}
+"""Tables of wakeful.toml that no plan and no report depends on."""
 _SPREAD = 97
 """Looks at the files of rows that were taken up together are spread over so many steps."""
 
@@ -123,7 +125,7 @@ class FinishedRows:
         )
         return digest(
             [
-                config.model_dump_json(exclude={"executor", "service", "notices"}),
+                config.model_dump_json(exclude=_NO_PART_OF_A_PLAN),
                 repr(version),
                 repr(describe_installed(self._catalog, "installed").steps),
                 models,

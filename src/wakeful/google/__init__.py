@@ -1,0 +1,1 @@
+"""The lab's Google account: credentials, calls that are tried again, errors in plain words."""
