@@ -6,6 +6,7 @@ other tests may use it in place of a real one, because it passes the same promis
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -15,8 +16,15 @@ from typing import Protocol
 
 import pytest
 
+from tests.google_stand_in import google_stand_in
+from tests.google_stand_in.server import SERVICE_EMAIL
+from tests.google_stand_in.sheets import Person as GooglePersonOfStandIn
+from wakeful.google.account import make_account
+from wakeful.google.pace import Pace
+from wakeful.google.spreadsheet import Spreadsheet
 from wakeful.ledger import Ledger, RowCells
-from wakeful.sheet import FILLED_COLUMNS, LocalSheet, Sheet, SheetRow, Status, StatusUpdate
+from wakeful.sheet import COLUMNS, FILLED_COLUMNS, LocalSheet, Sheet, SheetRow, Status, StatusUpdate
+from wakeful.sheet.google_sheet import GoogleSheet
 
 
 class MemorySheet:
@@ -78,6 +86,10 @@ class Place:
     person: Person
     n_written: Callable[[], int]
     """How many changes reached the place where the rows are held."""
+    first_number: int = 1
+    """Number of the first row as the person sees it."""
+    keeps_identifiers: bool = True
+    """Whether a row is the same whatever is typed into it; else it is what is typed into it."""
 
 
 @contextmanager
@@ -100,9 +112,49 @@ def _local(folder: Path) -> Iterator[Place]:
             yield Place(sheet, LocalPerson(sheet), n_written)
 
 
+class GooglePerson:
+    """Somebody at a Google Sheet, who finds rows by what they see in them."""
+
+    def __init__(self, sheet: GoogleSheet, person: GooglePersonOfStandIn) -> None:
+        self._sheet = sheet
+        self._person = person
+
+    def type_row(self, cells: RowCells) -> None:
+        self._person.type_row({c: t for c, t in cells.cells().items() if t})
+
+    def type_cell(self, identifier: str, column: str, text: str) -> None:
+        self._person.type_cell(self._number(identifier), column, text)
+
+    def remove(self, identifier: str) -> None:
+        self._person.delete_row(self._number(identifier))
+
+    def _number(self, identifier: str) -> int:
+        return next(r.number for r in self._sheet.read_rows() if r.identifier == identifier)
+
+
+@contextmanager
+def _google(folder: Path) -> Iterator[Place]:
+    with google_stand_in() as google, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WAKEFUL_GOOGLE_ENDPOINT", google.address)
+        google.write_key(folder / "key.json")
+        book = google.sheets.make("Rows", shared={SERVICE_EMAIL: "writer"})
+        person = GooglePersonOfStandIn(google, book, "Sheet1")
+        person.type_header([column.name for column in COLUMNS])
+        book.tab("Sheet1").is_text = set(range(len(COLUMNS)))
+        values = json.loads((folder / "key.json").read_text(encoding="utf-8"))
+        account = make_account(values, "key.json")
+        sheet = GoogleSheet(Spreadsheet(book.key, account, Pace(), Pace()))
+
+        def n_written() -> int:
+            return sum(len(body["data"]) for body in google.sheets.written)
+
+        yield Place(sheet, GooglePerson(sheet, person), n_written, 2, keeps_identifiers=False)
+
+
 SHEETS: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {
     "local": _local,
     "memory": _memory,
+    "google": _google,
 }
 
 
@@ -121,7 +173,8 @@ def _update(row: SheetRow, status: Status, **cells: str) -> StatusUpdate:
 def test_rows_come_as_typed_from_the_top_down(place: Place) -> None:
     rows = place.sheet.read_rows()
     assert [row.subject for row in rows] == ["M014", "M015", "M016"]
-    assert [row.number for row in rows] == [1, 2, 3]
+    first = place.first_number
+    assert [row.number for row in rows] == [first, first + 1, first + 2]
     assert len({row.identifier for row in rows}) == 3
     assert rows[0].notes == " as typed "
     assert set(rows[0].status_cells().values()) == {""}
@@ -166,6 +219,8 @@ def test_a_row_that_is_gone_is_left_out_and_the_others_written(place: Place) -> 
 
 
 def test_identifiers_stay_and_are_not_given_again(place: Place) -> None:
+    if not place.keeps_identifiers:
+        pytest.skip("a row of this sheet is what is typed into it")
     before = {row.subject: row.identifier for row in place.sheet.read_rows()}
     place.person.remove(before["M014"])
     place.person.type_row(RowCells(subject="M017"))

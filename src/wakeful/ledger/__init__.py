@@ -15,6 +15,7 @@ from wakeful.ledger.found_rows import FoundRow
 from wakeful.ledger.ledger import Ledger
 from wakeful.ledger.marks import MarkCells, MarkRecord
 from wakeful.ledger.notices import NoticeRecord
+from wakeful.ledger.outside_rows import OutsideRow
 from wakeful.ledger.results import ResultEntry
 from wakeful.ledger.rows import RowCells, RowRecord, RowStatus
 from wakeful.ledger.runs import JobRecord, JobState, RunRecord, RunState, canonical_json
@@ -35,6 +36,7 @@ __all__ = [
     "MarkRecord",
     "NewerLedger",
     "NoticeRecord",
+    "OutsideRow",
     "ResultEntry",
     "RowCells",
     "RowRecord",

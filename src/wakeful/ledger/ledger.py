@@ -7,6 +7,7 @@ from wakeful.ledger.finished import FinishedRowStore
 from wakeful.ledger.found_rows import FoundRowStore
 from wakeful.ledger.marks import MarkStore
 from wakeful.ledger.notices import NoticeStore
+from wakeful.ledger.outside_rows import OutsideRowStore
 from wakeful.ledger.results import ResultStore
 from wakeful.ledger.rows import RowStore
 from wakeful.ledger.runs import RunStore
@@ -17,6 +18,7 @@ from wakeful.ledger.wishes import WishStore
 class Ledger(
     RowStore,
     FoundRowStore,
+    OutsideRowStore,
     RunStore,
     ResultStore,
     MarkStore,

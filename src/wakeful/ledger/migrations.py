@@ -192,6 +192,18 @@ def _create_finished_rows(connection: Connection) -> None:
     )
 
 
+def _create_outside_rows(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        """CREATE TABLE outside_rows (
+            sheet TEXT NOT NULL,
+            key TEXT NOT NULL,
+            row_id INTEGER NOT NULL REFERENCES rows (id),
+            is_owner INTEGER NOT NULL,
+            PRIMARY KEY (sheet, key))"""
+    )
+    connection.exec_driver_sql("CREATE INDEX outside_rows_by_row ON outside_rows (row_id)")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "rows, runs, jobs, results, audit", _create_tables),
     Migration(2, "marks that people set on channels", _create_marks),
@@ -200,6 +212,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(5, "what people were told", _create_notices),
     Migration(6, "how full the disks were, how much was recorded", _create_samples),
     Migration(7, "how rows ended, and under which circumstances", _create_finished_rows),
+    Migration(8, "rows that stand in sheets outside the library", _create_outside_rows),
 )
 
 

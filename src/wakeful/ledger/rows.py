@@ -75,11 +75,19 @@ class RowRecord(RowCells, RowStatus):
     """None where the row is in the sheet."""
 
 
-def _row(found: RowMapping) -> RowRecord:
+def to_record(found: RowMapping) -> RowRecord:
+    """A row as it was read from the database."""
     return RowRecord(**found)
 
 
-def _check_storable(cells: Mapping[str, str], where: str) -> None:
+def check_storable(cells: Mapping[str, str], where: str) -> None:
+    """Refuse what is not text.
+
+    Raises
+    ------
+    BadRow
+        Names the column and the character.
+    """
     for column, text in cells.items():
         try:
             text.encode()
@@ -97,7 +105,7 @@ def _get(connection: Connection, row_id: int) -> RowRecord:
         raise UnknownRecord(
             "there is no such row", where=f"row {row_id}", remedy="look at the sheet again"
         )
-    return _row(found)
+    return to_record(found)
 
 
 def _get_present(connection: Connection, row_id: int) -> RowRecord:
@@ -123,7 +131,7 @@ class RowStore(Database):
             A cell holds what is not text.
         """
         for number, cells in enumerate(rows, start=1):
-            _check_storable(cells.cells(), f"new row {number}")
+            check_storable(cells.cells(), f"new row {number}")
         now = now_utc()
         made: list[RowRecord] = []
         with self.writing() as connection:
@@ -174,7 +182,7 @@ class RowStore(Database):
                     where=f"row {row_id}",
                     remedy=f"edit one of {', '.join(CELL_COLUMNS)}",
                 )
-        _check_storable(changes, f"row {row_id}")
+        check_storable(changes, f"row {row_id}")
         with self.writing() as connection:
             row = _get_present(connection, row_id)
             for column, text in (expected or {}).items():
@@ -229,7 +237,7 @@ class RowStore(Database):
         if not with_deleted:
             query = query.where(ROWS.c.deleted.is_(None))
         with self.reading() as connection:
-            return tuple(map(_row, connection.execute(query).mappings()))
+            return tuple(map(to_record, connection.execute(query).mappings()))
 
     def write_statuses(self, statuses: Mapping[int, RowStatus], *, actor: str | None = None) -> int:
         """Write what differs from what the rows show.

@@ -170,6 +170,16 @@ FOUND_ROWS: Final = Table(
     UniqueConstraint("standing_row", "recording"),
 )
 
+OUTSIDE_ROWS: Final = Table(
+    "outside_rows",
+    METADATA,
+    Column("sheet", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("row_id", Integer, ForeignKey("rows.id"), nullable=False),
+    Column("is_owner", Integer, nullable=False),
+    Index("outside_rows_by_row", "row_id"),
+)
+
 AUDIT: Final = Table(
     "audit",
     METADATA,

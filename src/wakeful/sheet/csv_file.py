@@ -7,7 +7,6 @@ and loses that apostrophe, and no other, when it is read: what goes out comes ba
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import os
 import re
@@ -18,12 +17,12 @@ from typing import Final
 
 from wakeful.ledger import RowCells
 from wakeful.model.errors import BadRow
+from wakeful.sheet.headers import HEADER_REMEDY, find_columns, known_column
 from wakeful.sheet.interface import COLUMNS, TYPED_COLUMNS, SheetRow
 from wakeful.sheet.local import LocalSheet
 from wakeful.sheet.validate import ValidationContext, validate_rows
 
 _SEPARATORS: Final = (",", ";", "\t")
-_NEEDED: Final = ("subject", "recording")
 _TYPED: Final = tuple(column.name for column in TYPED_COLUMNS)
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
@@ -112,8 +111,8 @@ def read_csv(path: Path) -> CsvTable:
     numbered = _records(text, separator, skipped, path)
     header = next(numbered, None)
     if header is None:
-        raise BadRow("the file is empty", where=str(path), remedy=_HEADER_REMEDY)
-    columns, unknown = _columns(header[1], path)
+        raise BadRow("the file is empty", where=str(path), remedy=HEADER_REMEDY)
+    columns, unknown = find_columns(header[1], f"{path}, header")
     rows: list[SheetRow] = []
     broken: list[str] = []
     for line, cells in numbered:
@@ -172,11 +171,6 @@ def import_csv(
     return CsvImport(added=added, unknown_columns=table.unknown_columns, notices=tuple(notices))
 
 
-_HEADER_REMEDY: Final = (
-    f"begin with a line of column names: {', '.join(_TYPED)} (at least {' and '.join(_NEEDED)})"
-)
-
-
 def _bad_lines(broken: Sequence[str], path: Path) -> BadRow:
     return BadRow(
         f"{len(broken)} bad line{'s' if len(broken) > 1 else ''}, nothing was imported\n"
@@ -216,7 +210,9 @@ def _separator(text: str, path: Path) -> tuple[str, int]:
         return declared[1], 1
     first = text.split("\n", 1)[0]
     # The one under which most headers are known; a comma where none tells.
-    return max(_SEPARATORS, key=lambda s: sum(_known(c) is not None for c in first.split(s))), 0
+    return max(
+        _SEPARATORS, key=lambda s: sum(known_column(c) is not None for c in first.split(s))
+    ), 0
 
 
 def _records(
@@ -238,39 +234,3 @@ def _records(
             raise _bad_lines([f"line {line}: {error}; check its quotation marks"], path) from error
         yield line, cells
         line = skipped + reader.line_num + 1
-
-
-def _folded(text: str) -> str:
-    return re.sub(r"[\s_-]+", " ", text.replace("\ufeff", "").strip(" \t\"'")).strip().casefold()
-
-
-_BY_HEADER: Final = {
-    _folded(text): column.name for column in COLUMNS for text in (column.name, column.title)
-}
-
-
-def _known(header: str) -> str | None:
-    return _BY_HEADER.get(_folded(header))
-
-
-def _columns(header: Sequence[str], path: Path) -> tuple[list[str], tuple[str, ...]]:
-    """The sheet's column of each header ("" for none), and the headers that are none."""
-    columns = [_known(text) or "" for text in header]
-    unknown = tuple(
-        text.strip()
-        for text, column in zip(header, columns, strict=True)
-        if not column and text.strip()
-    )
-    problems = [
-        f"column {name} is there {columns.count(name)} times; keep one"
-        for name in dict.fromkeys(columns)
-        if name and columns.count(name) > 1
-    ]
-    for needed in _NEEDED:
-        if needed not in columns:
-            similar = difflib.get_close_matches(needed, map(_folded, unknown), n=1, cutoff=0.7)
-            hint = f' (did you mean it by "{similar[0]}"?)' if similar else ""
-            problems.append(f"column {needed} is missing{hint}")
-    if problems:
-        raise BadRow(" | ".join(problems), where=f"{path}, header", remedy=_HEADER_REMEDY)
-    return columns, unknown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wakeful.ledger import Ledger, RowCells, RowRecord
+from wakeful.model.errors import BadRow
 from wakeful.sheet.interface import SheetRow, StatusUpdate
 
 
@@ -87,20 +88,38 @@ class LocalSheet:
         EditConflict
             The cell no longer holds what was expected.
         BadRow
-            The column is not for typing, or the value is not text.
+            The column is not for typing, the value is not text, or the row belongs to another
+            sheet.
         """
+        self._check_ours(row)
         seen = None if expected is None else {column: expected}
         return _sheet_row(
             self._ledger.edit_row(row, {column: value}, actor=self._actor, expected=seen)
         )
 
     def delete(self, row: int) -> None:
-        """Take a row out of the sheet; what was computed for it stays."""
+        """Take a row out of the sheet; what was computed for it stays.
+
+        Raises
+        ------
+        BadRow
+            The row belongs to another sheet.
+        """
+        self._check_ours(row)
         self._ledger.delete_row(row, actor=self._actor)
 
     def restore(self, row: int) -> SheetRow:
         """Bring a deleted row back as it was."""
         return _sheet_row(self._ledger.restore_row(row, actor=self._actor))
+
+    def _check_ours(self, row: int) -> None:
+        """A row that stands in another sheet is edited there, else the two would differ."""
+        for sheet in self._ledger.sheets_of(row):
+            raise BadRow(
+                f"the row stands in another sheet ({sheet.replace(':', ' ', 1)})",
+                where=f"row {row}",
+                remedy="change it there; it is taken over at the next look",
+            )
 
 
 def _sheet_row(record: RowRecord) -> SheetRow:

@@ -1,0 +1,127 @@
+"""Rows that stand in a sheet outside the library (Google, a watched file), and which row is theirs.
+
+A row of such a sheet is known by what is typed into it; nothing is written into the sheet to tell
+rows apart. Several lines of sheets may share one row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from wakeful.ledger import audit
+from wakeful.ledger.database import Database, now_utc
+from wakeful.ledger.rows import RowCells, RowRecord, RowStatus, check_storable, to_record
+from wakeful.ledger.schema import OUTSIDE_ROWS, ROWS
+
+
+@dataclass(frozen=True)
+class OutsideRow:
+    """A line of an outside sheet, and its row."""
+
+    row_id: int
+    is_owner: bool
+    """Whether the row was made for this sheet; else it shares the row of another."""
+    is_deleted: bool
+    """Whether the row is out of the library's sheet: the line went away, and may come back."""
+
+
+class OutsideRowStore(Database):
+    """The lines of sheets outside the library."""
+
+    def outside_rows(self, sheet: str) -> dict[str, OutsideRow]:
+        """Key of each line that was ever taken from a sheet -> its row."""
+        query = (
+            select(
+                OUTSIDE_ROWS.c.key, OUTSIDE_ROWS.c.row_id, OUTSIDE_ROWS.c.is_owner, ROWS.c.deleted
+            )
+            .join(ROWS, ROWS.c.id == OUTSIDE_ROWS.c.row_id)
+            .where(OUTSIDE_ROWS.c.sheet == sheet)
+        )
+        with self.reading() as connection:
+            return {
+                str(key): OutsideRow(int(row_id), bool(owner), deleted is not None)
+                for key, row_id, owner, deleted in connection.execute(query)
+            }
+
+    def add_outside_rows(
+        self, sheet: str, rows: Sequence[tuple[str, RowCells]], *, actor: str
+    ) -> tuple[int, ...]:
+        """Make rows for lines of a sheet: all of them, or none.
+
+        Parameters
+        ----------
+        rows : (key, cells) of each line; no key has a row yet
+        actor : for the audit log
+
+        Raises
+        ------
+        BadRow
+            A cell holds what is not text.
+        """
+        for number, (_, cells) in enumerate(rows, start=1):
+            check_storable(cells.cells(), f"new row {number}")
+        now = now_utc()
+        made: list[int] = []
+        with self.writing() as connection:
+            for key, cells in rows:
+                values = {**cells.cells(), **RowStatus().status_cells()}
+                answer = connection.execute(
+                    ROWS.insert().values(**values, created=now, updated=now, deleted=None)
+                )
+                row_id = int(answer.lastrowid)
+                connection.execute(
+                    OUTSIDE_ROWS.insert().values(sheet=sheet, key=key, row_id=row_id, is_owner=1)
+                )
+                audit.record(connection, actor, "add", f"row {row_id}", None, cells.cells())
+                made.append(row_id)
+        return tuple(made)
+
+    def share_row(self, sheet: str, key: str, row_id: int) -> None:
+        """Let a line of a sheet share a row that was added otherwise."""
+        with self.writing() as connection:
+            connection.execute(
+                OUTSIDE_ROWS.insert().values(sheet=sheet, key=key, row_id=row_id, is_owner=0)
+            )
+
+    def stop_sharing(self, sheet: str, key: str) -> None:
+        """The line is gone; the row goes on for those that have it."""
+        with self.writing() as connection:
+            connection.execute(
+                OUTSIDE_ROWS.delete().where(
+                    OUTSIDE_ROWS.c.sheet == sheet,
+                    OUTSIDE_ROWS.c.key == key,
+                    OUTSIDE_ROWS.c.is_owner == 0,
+                )
+            )
+
+    def sheets_of(self, row_id: int) -> tuple[str, ...]:
+        """The outside sheets that a row was made for; () for a row of the local sheet."""
+        query = select(OUTSIDE_ROWS.c.sheet).where(
+            OUTSIDE_ROWS.c.row_id == row_id, OUTSIDE_ROWS.c.is_owner == 1
+        )
+        with self.reading() as connection:
+            return tuple(str(sheet) for (sheet,) in connection.execute(query))
+
+    def shared_elsewhere(self, sheet: str, key: str, row_id: int) -> bool:
+        """Whether a line besides this one has the row."""
+        query = (
+            select(OUTSIDE_ROWS.c.key)
+            .where(OUTSIDE_ROWS.c.row_id == row_id)
+            .where((OUTSIDE_ROWS.c.sheet != sheet) | (OUTSIDE_ROWS.c.key != key))
+        )
+        with self.reading() as connection:
+            return connection.execute(query).first() is not None
+
+    def rows_of_sheet(self, sheet: str) -> dict[int, RowRecord]:
+        """The rows that lines of a sheet have, by number; without deleted ones."""
+        query = (
+            select(ROWS)
+            .join(OUTSIDE_ROWS, ROWS.c.id == OUTSIDE_ROWS.c.row_id)
+            .where(OUTSIDE_ROWS.c.sheet == sheet, ROWS.c.deleted.is_(None))
+        )
+        with self.reading() as connection:
+            found = map(to_record, connection.execute(query).mappings())
+            return {record.id: record for record in found}

@@ -1,0 +1,216 @@
+"""A Google Sheet as a sheet of rows.
+
+What is read and what is written are matched by what stands in the rows at that moment, never by
+the number of a row. Between the last look and the write somebody may still sort: a status then
+stands on a wrong row until the next pass, which sees it there and puts it right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from wakeful.google.spreadsheet import RangeValues, Spreadsheet
+from wakeful.model.errors import BadRow
+from wakeful.sheet.headers import fold_header
+from wakeful.sheet.interface import FILLED_COLUMNS, SheetRow, StatusUpdate
+from wakeful.sheet.outside import (
+    CHANNELS_TAB,
+    PARAMETERS_TAB,
+    ROWS_TAB,
+    SUBJECTS_TAB,
+    TABLE_TABS,
+    Layout,
+    PlacedRow,
+    Tables,
+    place_rows,
+    read_table,
+    to_text,
+)
+
+_FILLED: Final = tuple(column.name for column in FILLED_COLUMNS)
+
+
+class GoogleSheet:
+    """The rows of a Google Sheet.
+
+    Parameters
+    ----------
+    book : the sheet
+    """
+
+    def __init__(self, book: Spreadsheet) -> None:
+        self._book = book
+        self._titles: dict[str, str] | None = None
+        """What a tab is for -> what it is called, of the tabs that are there."""
+        self._values: dict[str, list[list[Any]]] = {}
+
+    @property
+    def name(self) -> str:
+        """Its key at Google."""
+        return f"google:{self._book.key}"
+
+    @property
+    def where(self) -> str:
+        """How messages call it."""
+        return self._book.where
+
+    def read_rows(self) -> tuple[SheetRow, ...]:
+        """All rows in which something is typed, from the top down.
+
+        Raises
+        ------
+        GoogleAway, GoogleRefused
+            See `Spreadsheet`.
+        BadRow
+            Columns are missing; said in the sheet too, where that can be.
+        """
+        _, placed, _ = self._place(self._read())
+        return tuple(one.row for one in placed)
+
+    def read_tables(self) -> Tables:
+        """The tabs beside the rows, as they were when the rows were last read."""
+        tabs = {
+            tab: read_table(tab, self._values[tab]) for tab in TABLE_TABS if tab in self._values
+        }
+        return Tables(tabs.get(CHANNELS_TAB), tabs.get(SUBJECTS_TAB), tabs.get(PARAMETERS_TAB))
+
+    def write_statuses(self, updates: Sequence[StatusUpdate]) -> None:
+        """Write what differs, in one call; ghosts of rows that went away are cleared.
+
+        Raises
+        ------
+        GoogleAway, GoogleRefused
+            See `Spreadsheet`.
+        """
+        wanted = {update.identifier: update.status_cells() for update in updates}
+        if not self._differences(wanted):
+            return
+        self._read()  # the sheet may have been sorted since
+        if ranges := self._differences(wanted):
+            self._book.write(ranges)
+            self._note(ranges)
+
+    def write_table_messages(self, messages: Mapping[str, Mapping[int, str]]) -> None:
+        """Make the message column of the tabs show what is given, in one call."""
+        ranges = []
+        for tab, values in self._values.items():
+            if tab not in TABLE_TABS or not values:
+                continue
+            column = _message_column(values[0])
+            if column is None:
+                continue
+            said = messages.get(tab, {})
+            for index, line in enumerate(values[1:], start=1):
+                shown = to_text(line[column]) if column < len(line) else ""
+                if (text := said.get(index + 1, "")) != shown:
+                    ranges.append(RangeValues(self._title(tab), index, column, ((text,),)))
+        if ranges:
+            self._book.write(ranges)
+
+    def _title(self, tab: str) -> str:
+        return (self._titles or {}).get(tab, tab)
+
+    def _read(self) -> list[list[Any]]:
+        from wakeful.google.calls import GoogleRefused
+
+        try:
+            self._read_values()
+        except GoogleRefused:
+            if self._titles is None:
+                raise
+            self._titles = None  # a tab was renamed or deleted
+            self._read_values()
+        return self._values[ROWS_TAB]
+
+    def _read_values(self) -> None:
+        if self._titles is None:
+            _, tabs = self._book.describe()
+            self._titles = _find_tabs([tab.title for tab in tabs])
+        found = self._book.read(list(self._titles.values()))
+        self._values = {tab: found[title] for tab, title in self._titles.items()}
+
+    def _place(
+        self, values: list[list[Any]]
+    ) -> tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]]:
+        try:
+            return place_rows(values, f"{self.where}, tab {self._title(ROWS_TAB)}")
+        except BadRow as error:
+            self._say_in_the_sheet(values, str(error))
+            raise
+
+    def _say_in_the_sheet(self, values: list[list[Any]], message: str) -> None:
+        """What is wrong with the headers, under `message` where there is such a column."""
+        column = _message_column(values[0]) if values else None
+        if column is None:
+            return
+        shown = to_text(values[1][column]) if len(values) > 1 and column < len(values[1]) else ""
+        if shown != message:
+            self._book.write([RangeValues(self._title(ROWS_TAB), 1, column, ((message,),))])
+
+    def _differences(self, wanted: Mapping[str, Mapping[str, str]]) -> list[RangeValues]:
+        layout, placed, ghosts = self._place(self._values[ROWS_TAB])
+        columns = sorted((layout.at[c], c) for c in _FILLED if c in layout.at)
+        lines: dict[int, list[str]] = {}
+        for one in placed:
+            shown = one.row.status_cells()
+            now = wanted.get(one.row.identifier, shown)
+            if now != shown:
+                lines[one.index] = [now[c] for _, c in columns]
+        for index in ghosts:
+            lines[index] = [""] * len(columns)
+        title = self._title(ROWS_TAB)
+        return [
+            RangeValues(
+                title,
+                rows[0],
+                columns[group[0]][0],
+                tuple(tuple(lines[r][group[0] : group[-1] + 1]) for r in rows),
+            )
+            for rows in _runs(sorted(lines))
+            for group in _column_groups([at for at, _ in columns])
+        ]
+
+    def _note(self, ranges: Iterable[RangeValues]) -> None:
+        """The values as they are after a write, so that the next look finds no difference."""
+        values = self._values[ROWS_TAB]
+        for one in ranges:
+            for row, line in enumerate(one.values, one.row):
+                here = values[row]
+                here.extend([""] * (one.column + len(line) - len(here)))
+                here[one.column : one.column + len(line)] = line
+
+
+def _find_tabs(titles: Sequence[str]) -> dict[str, str]:
+    """What each tab is for; the first is the rows' where none is called so."""
+    by_name = {fold_header(title): title for title in titles}
+    found = {tab: by_name.get(fold_header(tab)) for tab in (ROWS_TAB, *TABLE_TABS)}
+    found[ROWS_TAB] = found[ROWS_TAB] or titles[0]
+    return {tab: title for tab, title in found.items() if title is not None}
+
+
+def _message_column(header: Sequence[Any]) -> int | None:
+    names = [fold_header(to_text(cell)) for cell in header]
+    return names.index("message") if "message" in names else None
+
+
+def _runs(numbers: Sequence[int]) -> list[list[int]]:
+    """Numbers that follow each other, together."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
+
+
+def _column_groups(places: Sequence[int]) -> list[list[int]]:
+    """Positions in `places` of columns that stand side by side, together."""
+    groups: list[list[int]] = []
+    for position, place in enumerate(places):
+        if groups and places[groups[-1][-1]] == place - 1:
+            groups[-1].append(position)
+        else:
+            groups.append([position])
+    return groups
