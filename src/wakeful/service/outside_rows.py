@@ -24,6 +24,8 @@ from wakeful.sheet.outside import OutsideSheet, key_of
 from wakeful.sheet.request import NaturalKey, Request, natural_key
 from wakeful.sheet.validate import Checks, ValidationContext, validate_rows
 
+_AT_ONCE: Final = 200
+"""Rows added in one transaction: others who write wait for it."""
 _MOST_SHOWN: Final = 4_000
 """Characters of a message in a cell."""
 
@@ -212,10 +214,12 @@ class OutsideRows:
                 self._ledger.share_row(self._sheet.name, line.key, rows[asked])
             else:
                 to_make.setdefault(asked, []).append(line)
-        first = [alike[0] for alike in to_make.values()]
-        made = self._ledger.add_outside_rows(
-            self._sheet.name, [(line.key, line.cells) for line in first], actor=self._sheet.name
-        )
+        first = [(alike[0].key, alike[0].cells) for alike in to_make.values()]
+        made: list[int] = []
+        for start in range(0, len(first), _AT_ONCE):
+            made += self._ledger.add_outside_rows(
+                self._sheet.name, first[start : start + _AT_ONCE], actor=self._sheet.name
+            )
         for row_id, alike in zip(made, to_make.values(), strict=True):
             for line in alike[1:]:
                 self._ledger.share_row(self._sheet.name, line.key, row_id)

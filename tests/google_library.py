@@ -1,0 +1,60 @@
+"""A library whose rows stand in a Google Sheet of the stand-in, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.google_stand_in import GoogleStandIn, google_stand_in
+from tests.google_stand_in.server import SERVICE_EMAIL
+from tests.google_stand_in.sheets import Book, Person
+from wakeful.catalog import load_catalog
+from wakeful.config import Config, Library, write_library
+from wakeful.google.account import read_account
+from wakeful.google.pace import Pace
+from wakeful.google.spreadsheet import Spreadsheet
+from wakeful.ledger import Ledger
+from wakeful.service.outside_rows import OutsideRows
+from wakeful.sheet import COLUMNS
+from wakeful.sheet.google_sheet import GoogleSheet
+
+
+@dataclass
+class GoogleLibrary:
+    """A library, its sheet at the stand-in, and somebody at that sheet."""
+
+    google: GoogleStandIn
+    library: Library
+    ledger: Ledger
+    book: Book
+    person: Person
+
+    def make_sheet(self) -> GoogleSheet:
+        account = read_account(self.library)
+        return GoogleSheet(Spreadsheet(self.book.key, account, Pace(), Pace()))
+
+    def make_rows(self) -> OutsideRows:
+        return OutsideRows(self.library, self.ledger, load_catalog(), self.make_sheet())
+
+
+@contextmanager
+def google_library(folder: Path) -> Iterator[GoogleLibrary]:
+    """A new library in `folder`, with an empty sheet that has all columns."""
+    with google_stand_in() as google, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WAKEFUL_GOOGLE_ENDPOINT", google.address)
+        book = google.sheets.make("Night shift", shared={SERVICE_EMAIL: "writer"})
+        person = Person(google, book, "Sheet1")
+        person.type_header([column.name for column in COLUMNS])
+        book.tab("Sheet1").is_text = set(range(len(COLUMNS)))
+        root = folder / "library"
+        google_part = {"credentials": "key.json", "sheets": [google.sheets.address(book)]}
+        config = Config.model_validate({"google": google_part})
+        write_library(root, config)
+        google.write_key(root / "key.json")
+        library = Library(root, config)
+        with Ledger.open(library.database) as ledger:
+            yield GoogleLibrary(google, library, ledger, book, person)
