@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -32,13 +32,15 @@ class GoogleLibrary:
     ledger: Ledger
     book: Book
     person: Person
+    made: list[OutsideRows] = field(default_factory=list)
 
     def make_sheet(self) -> GoogleSheet:
         account = read_account(self.library)
         return GoogleSheet(Spreadsheet(self.book.key, account, Pace(), Pace()))
 
     def make_rows(self) -> OutsideRows:
-        return OutsideRows(self.library, self.ledger, load_catalog(), self.make_sheet())
+        self.made.append(OutsideRows(self.library, self.ledger, load_catalog(), self.make_sheet()))
+        return self.made[-1]
 
 
 @contextmanager
@@ -57,4 +59,7 @@ def google_library(folder: Path) -> Iterator[GoogleLibrary]:
         google.write_key(root / "key.json")
         library = Library(root, config)
         with Ledger.open(library.database) as ledger:
-            yield GoogleLibrary(google, library, ledger, book, person)
+            lab = GoogleLibrary(google, library, ledger, book, person)
+            yield lab
+            for rows in lab.made:
+                rows.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wakeful.ledger.audit import AuditEntry
+from wakeful.ledger.change_watch import ChangeWatch
 from wakeful.ledger.errors import (
     DuplicateJob,
     EditConflict,
@@ -24,6 +25,7 @@ from wakeful.ledger.wishes import Wish, WishRecord
 
 __all__ = [
     "AuditEntry",
+    "ChangeWatch",
     "DuplicateJob",
     "EditConflict",
     "FinishedRow",

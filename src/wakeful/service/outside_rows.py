@@ -8,14 +8,16 @@ by what is typed into it, so that sorting, copying and inserting lines leaves no
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Final
 
 from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.io.atomic import storable_text
-from wakeful.ledger import Ledger, OutsideRow, RowCells, RowRecord
+from wakeful.ledger import ChangeWatch, Ledger, OutsideRow, RowCells, RowRecord
 from wakeful.ledger.schema import CELL_COLUMNS
 from wakeful.model.errors import BadRow
 from wakeful.service.row_rules import make_context
@@ -24,6 +26,8 @@ from wakeful.sheet.outside import OutsideSheet, key_of
 from wakeful.sheet.request import NaturalKey, Request, natural_key
 from wakeful.sheet.validate import Checks, ValidationContext, validate_rows
 
+_LOOK_THROUGH_S: Final = 60.0
+"""A sheet in which nothing changes is looked through so often: recordings may come or go."""
 _AT_ONCE: Final = 200
 """Rows added in one transaction: others who write wait for it."""
 _MOST_SHOWN: Final = 4_000
@@ -61,6 +65,25 @@ class _Line:
         return self.row.run.strip().upper() not in ("", "FALSE", "NO", "0", "N")
 
 
+@dataclass(frozen=True, eq=False)
+class _Quiet:
+    """A sheet and a database in which there was nothing to do."""
+
+    rows: tuple[SheetRow, ...]
+    version: int
+    judged_by: tuple[object, ...]
+    at: float = field(default_factory=time.monotonic)
+
+    def is_still(self, now: _Quiet) -> bool:
+        """Whether nothing can have changed; now and then all is looked at anyway."""
+        return (
+            self.rows is now.rows
+            and self.version == now.version
+            and self.judged_by == now.judged_by
+            and now.at - self.at < _LOOK_THROUGH_S
+        )
+
+
 class OutsideRows:
     """The lines of one outside sheet.
 
@@ -81,6 +104,15 @@ class OutsideRows:
         self._judged_by: tuple[object, ...] = ()
         self._before: dict[str, set[RowCells]] | None = None
         """Key -> cells of its lines, at the last look."""
+        self._judged: dict[str, _Line] = {}
+        self._context = make_context(library, catalog)
+        self._watch = ChangeWatch(ledger.path)
+        self._quiet: _Quiet | None = None
+        """How all was when the last look found nothing to do."""
+
+    def close(self) -> None:
+        """Let go of the database file."""
+        self._watch.close()
 
     @property
     def sheet(self) -> OutsideSheet:
@@ -96,39 +128,52 @@ class OutsideRows:
             The sheet or the database can't be used now. Nothing was changed by halves: the next
             look goes on from there.
         """
-        lines = self._read()
+        version = self._watch.version()
+        rows = self._sheet.read_rows()
+        quiet = _Quiet(rows, version, self._judge_by())
+        if self._quiet is not None and self._quiet.is_still(quiet):
+            return Look(n_lines=len(rows))
+        self._quiet = None
+        lines = self._judge_all(rows)
         links = self._ledger.outside_rows(self._sheet.name)
-        changes = self._change(lines, links)
+        records = self._ledger.rows_of_sheet(self._sheet.name)
+        changes = self._change(lines, links, records)
         if changes.n_added or changes.n_changed or changes.n_removed:
             links = self._ledger.outside_rows(self._sheet.name)
+            records = self._ledger.rows_of_sheet(self._sheet.name)
         self._before = {}
         for line in lines:
             self._before.setdefault(line.key, set()).add(line.cells)
-        records = self._ledger.rows_of_sheet(self._sheet.name)
         self._sheet.write_statuses(_statuses(lines, links, records))
+        is_good = all(line.error is None for line in lines)
+        if changes == Look(n_lines=len(lines)) and is_good:
+            self._quiet = quiet
         return changes
 
     def show(self) -> None:
         """Write statuses once more, without taking anything from the sheet."""
-        lines = self._read()
+        lines = self._judge_all(self._sheet.read_rows())
         links = self._ledger.outside_rows(self._sheet.name)
         records = self._ledger.rows_of_sheet(self._sheet.name)
         self._sheet.write_statuses(_statuses(lines, links, records))
 
-    def _read(self) -> tuple[_Line, ...]:
-        rows = self._sheet.read_rows()
-        context = make_context(self._library, self._catalog)
-        self._forget_judgements(context)
-        return tuple(self._judge(row, context) for row in rows)
-
-    def _forget_judgements(self, context: ValidationContext) -> None:
-        """What cells ask for is remembered for a while, as long as they are judged alike."""
-        by = (tuple(context.analyses), tuple(context.params), context.standard)
+    def _judge_by(self) -> tuple[object, ...]:
+        """What lines are judged by; what they ask for is remembered as long as it is the same."""
+        self._context = make_context(self._library, self._catalog)
+        by = (tuple(self._context.analyses), tuple(self._context.params))
         if by != self._judged_by:
             self._judged_by, self._checks = by, Checks()
+        return by
+
+    def _judge_all(self, rows: Sequence[SheetRow]) -> tuple[_Line, ...]:
+        self._judge_by()
+        lines = tuple(self._judge(row, self._context) for row in rows)
+        self._judged = {line.row.identifier: line for line in lines}
+        return lines
 
     def _judge(self, row: SheetRow, context: ValidationContext) -> _Line:
-        cells = RowCells(**row.cells())
+        known = self._judged.get(row.identifier)
+        cells = known.cells if known and _typed(known.row) == _typed(row) else _as_cells(row)
         try:
             request = self._checks(row, context)
         except BadRow as error:
@@ -139,8 +184,12 @@ class OutsideRows:
         """Whether the line stood so at the last look: nobody is in the middle of typing."""
         return self._before is not None and line.cells in self._before.get(line.key, ())
 
-    def _change(self, lines: Sequence[_Line], links: Mapping[str, OutsideRow]) -> Look:
-        records = self._ledger.rows_of_sheet(self._sheet.name)
+    def _change(
+        self,
+        lines: Sequence[_Line],
+        links: Mapping[str, OutsideRow],
+        records: Mapping[int, RowRecord],
+    ) -> Look:
         n_changed = n_waiting = 0
         of_row: dict[int, list[_Line]] = {}
         new: list[_Line] = []
@@ -186,11 +235,11 @@ class OutsideRows:
             record = self._ledger.restore_row(row_id, actor=self._sheet.name)
         if record is None:
             return False, False
+        if _typed(line.cells) == _typed(record):
+            return is_deleted, False
         changes = {
             c: line.cells.cell(c) for c in CELL_COLUMNS if line.cells.cell(c) != record.cell(c)
         }
-        if not changes:
-            return is_deleted, False
         if not self._is_settled(line):
             return False, True
         self._ledger.edit_row(row_id, changes, actor=self._sheet.name)
@@ -270,13 +319,21 @@ class OutsideRows:
         return n_removed, len(just_gone)
 
 
+_typed: Final = attrgetter(*CELL_COLUMNS)
+"""The cells that a person types."""
+
+
+def _as_cells(row: SheetRow) -> RowCells:
+    return RowCells(**row.cells())
+
+
 def _choose(alike: Sequence[_Line], record: RowRecord | None) -> _Line:
     """The line that counts among those that share a row: the one the row was made from, else the
     topmost that is right, so that sorting the sheet changes nothing.
     """
-    if record is not None:
+    if record is not None and len(alike) > 1:
         for line in alike:
-            if all(line.cells.cell(c) == record.cell(c) for c in CELL_COLUMNS):
+            if _typed(line.cells) == _typed(record):
                 return line
     return next((line for line in alike if line.request is not None), alike[0])
 

@@ -44,6 +44,9 @@ class GoogleSheet:
         self._titles: dict[str, str] | None = None
         """What a tab is for -> what it is called, of the tabs that are there."""
         self._values: dict[str, list[list[Any]]] = {}
+        self._placed: tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]] | None = None
+        """What stands where in them; a look at a sheet in which nothing changed is cheap."""
+        self._rows: tuple[SheetRow, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -65,8 +68,11 @@ class GoogleSheet:
         BadRow
             Columns are missing; said in the sheet too, where that can be.
         """
-        _, placed, _ = self._place(self._read())
-        return tuple(one.row for one in placed)
+        self._read()
+        _, placed, _ = self._place()
+        if self._rows is None:
+            self._rows = tuple(one.row for one in placed)
+        return self._rows
 
     def read_tables(self) -> Tables:
         """The tabs beside the rows, as they were when the rows were last read."""
@@ -111,7 +117,7 @@ class GoogleSheet:
     def _title(self, tab: str) -> str:
         return (self._titles or {}).get(tab, tab)
 
-    def _read(self) -> list[list[Any]]:
+    def _read(self) -> None:
         from wakeful.google.calls import GoogleRefused
 
         try:
@@ -121,23 +127,26 @@ class GoogleSheet:
                 raise
             self._titles = None  # a tab was renamed or deleted
             self._read_values()
-        return self._values[ROWS_TAB]
 
     def _read_values(self) -> None:
         if self._titles is None:
             _, tabs = self._book.describe()
             self._titles = _find_tabs([tab.title for tab in tabs])
         found = self._book.read(list(self._titles.values()))
-        self._values = {tab: found[title] for tab, title in self._titles.items()}
+        values = {tab: found[title] for tab, title in self._titles.items()}
+        if values != self._values:
+            self._values, self._placed, self._rows = values, None, None
 
-    def _place(
-        self, values: list[list[Any]]
-    ) -> tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]]:
-        try:
-            return place_rows(values, f"{self.where}, tab {self._title(ROWS_TAB)}")
-        except BadRow as error:
-            self._say_in_the_sheet(values, str(error))
-            raise
+    def _place(self) -> tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]]:
+        """What stands where, in the values that were read last."""
+        if self._placed is None:
+            values = self._values[ROWS_TAB]
+            try:
+                self._placed = place_rows(values, f"{self.where}, tab {self._title(ROWS_TAB)}")
+            except BadRow as error:
+                self._say_in_the_sheet(values, str(error))
+                raise
+        return self._placed
 
     def _say_in_the_sheet(self, values: list[list[Any]], message: str) -> None:
         """What is wrong with the headers, under `message` where there is such a column."""
@@ -149,7 +158,7 @@ class GoogleSheet:
             self._book.write([RangeValues(self._title(ROWS_TAB), 1, column, ((message,),))])
 
     def _differences(self, wanted: Mapping[str, Mapping[str, str]]) -> list[RangeValues]:
-        layout, placed, ghosts = self._place(self._values[ROWS_TAB])
+        layout, placed, ghosts = self._place()
         columns = sorted((layout.at[c], c) for c in _FILLED if c in layout.at)
         lines: dict[int, list[str]] = {}
         for one in placed:
@@ -173,7 +182,7 @@ class GoogleSheet:
 
     def _note(self, ranges: Iterable[RangeValues]) -> None:
         """The values as they are after a write, so that the next look finds no difference."""
-        values = self._values[ROWS_TAB]
+        values, self._placed, self._rows = self._values[ROWS_TAB], None, None
         for one in ranges:
             for row, line in enumerate(one.values, one.row):
                 here = values[row]
