@@ -13,7 +13,7 @@ from tests.google_stand_in import GoogleStandIn, google_stand_in
 from tests.google_stand_in.server import SERVICE_EMAIL
 from tests.google_stand_in.sheets import Book, Person
 from wakeful.catalog import load_catalog
-from wakeful.config import Config, Library, write_library
+from wakeful.config import CONFIG_NAME, Config, Library, open_library, write_library
 from wakeful.google.account import read_account
 from wakeful.google.pace import Pace
 from wakeful.google.spreadsheet import Spreadsheet
@@ -53,11 +53,15 @@ def google_library(folder: Path) -> Iterator[GoogleLibrary]:
         person.type_header([column.name for column in COLUMNS])
         book.tab("Sheet1").is_text = set(range(len(COLUMNS)))
         root = folder / "library"
-        google_part = {"credentials": "key.json", "sheets": [google.sheets.address(book)]}
-        config = Config.model_validate({"google": google_part})
-        write_library(root, config)
+        write_library(root, Config.model_validate({"work": {"settle_s": 0.2}}))
         google.write_key(root / "key.json")
-        library = Library(root, config)
+        toml = root / CONFIG_NAME
+        toml.write_text(
+            toml.read_text(encoding="utf-8")
+            + f'\n[google]\ncredentials = "key.json"\nsheets = ["{google.sheets.address(book)}"]\n',
+            encoding="utf-8",
+        )
+        library = open_library(root)
         with Ledger.open(library.database) as ledger:
             lab = GoogleLibrary(google, library, ledger, book, person)
             yield lab

@@ -35,6 +35,7 @@ from wakeful.service.lock import hold_library
 from wakeful.service.lookup import find_session, republish
 from wakeful.service.oversight import oversee
 from wakeful.service.row_rules import make_context
+from wakeful.service.sheet_watch import watch_sheets
 from wakeful.service.work import RowView
 from wakeful.sheet.interface import Status
 from wakeful.sheet.patterns import fixed_folder
@@ -284,7 +285,9 @@ def run(
         hold_library(opened.root),
         library_open(opened.root, "service") as (_, ledger, sheet),
         oversee(opened, ledger, verbose=verbose) as oversight,
+        watch_sheets(opened, ledger) as sheets,
     ):
+        oversight.sheets = sheets
         service = make_service(opened, ledger, sheet)
         try:
             with progress_display(quiet) as draw, stopped_by_signals(service.stop) as signalled:
@@ -305,8 +308,11 @@ def run(
     print_rows(views)
     if not views:
         console.print("the sheet is empty; add a row with wakeful add")
+    problems = () if oversight.sheets is None else oversight.sheets.problems()
+    for problem in problems:
+        console.print(f"[bold red]not read:[/] {escape(problem.message)}", soft_wrap=True)
     bad = {Status.FAILED, Status.NEEDS_ATTENTION}
-    if any(view.update.status in bad for view in views):
+    if problems or any(view.update.status in bad for view in views):
         raise typer.Exit(1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,12 +17,15 @@ from wakeful.pipeline.machine import code_version
 from wakeful.service.foresight import Sampler
 from wakeful.service.messenger import Messenger, read_addresses
 from wakeful.service.metrics import Metrics, serve_metrics
-from wakeful.service.notices import Lookout, digest_due, digest_of_the_day, foreseen
+from wakeful.service.notices import Lookout, Notice, digest_due, digest_of_the_day, foreseen
 from wakeful.service.pulse import Pulse
 from wakeful.service.reconcile import Service
 from wakeful.service.row_log import RowLog
+from wakeful.service.sheet_watch import SheetProblem, Sheets
 from wakeful.service.work import RowView, Watch
 
+_UNREAD_S: Final = 600.0
+"""A sheet that can't be read for so long is told of."""
 _SHOWN_ANYWAY: Final = frozenset({"row", "notice"})
 """`wakeful run` shows the rows and what became of them as it goes on."""
 
@@ -49,6 +53,8 @@ class Oversight:
         self._digested = ""
         """The reason of the last digest."""
         self._views: tuple[RowView, ...] = ()
+        self.sheets: Sheets | None = None
+        """The sheets outside the library, where there are any."""
 
     def look(self, views: tuple[RowView, ...], pulse: Pulse | None) -> None:
         """After each pass. Nothing that goes wrong here stops the work."""
@@ -76,6 +82,9 @@ class Oversight:
     def _tell(self, views: tuple[RowView, ...], *, at_the_end: bool = False) -> None:
         for notice in self._lookout.look(views, at_the_end=at_the_end):
             self._messenger.tell(notice)
+        for problem in self.sheets.problems() if self.sheets else ():
+            if at_the_end or time.monotonic() - problem.since >= _UNREAD_S:
+                self._messenger.tell(unread(problem))
         due = digest_due(self._library)
         if due and due != self._digested:
             self._digested = due
@@ -92,6 +101,16 @@ class Oversight:
                 then(views, n_running)
 
         return both
+
+
+def unread(problem: SheetProblem) -> Notice:
+    """A sheet whose rows are not taken up."""
+    return Notice(
+        reason=f"sheet {problem.where}",
+        kind="warning",
+        title=f"{problem.where} can't be read",
+        text=f"{problem.message}. Its new rows wait, its statuses stand still.",
+    )
 
 
 @contextmanager
