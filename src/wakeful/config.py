@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import date, time
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -17,12 +17,15 @@ from pydantic import (
     model_validator,
 )
 
+from wakeful.animal_config import Animal, LabTables
 from wakeful.front_config import Blinding, Delivery, Google, Inbox, Web
 from wakeful.model.errors import BadConfig, NoLibrary
 from wakeful.model.subject import LightSchedule
 from wakeful.oversight_config import Notices, Section, Service
 
 CONFIG_NAME = "wakeful.toml"
+LAB_TABLES_NAME = "lab-tables.json"
+"""Beside it: what the tabs of the lab's sheets say of animals and parameters."""
 
 
 class Lab(Section):
@@ -228,24 +231,6 @@ class Sharing(Section):
         return names
 
 
-class Animal(Section):
-    """What is known of an animal, for files that are handed on; [subjects.ID]."""
-
-    species: str = Field("", description='Latin name, e.g. "Mus musculus"; "mouse" and "rat" do')
-    strain: str = Field("", description='For example "C57BL/6J"')
-    genotype: str = Field("", description='For example "Scn1a+/-"')
-    sex: Literal["M", "F", "O", "U"] = Field("U", description="M, F, O (other) or U (unknown)")
-    birth: date | None = Field(None, description="Date of birth, e.g. 2025-11-03")
-
-    @field_validator("species")
-    @classmethod
-    def _latin(cls, value: str) -> str:
-        named = {"mouse": "Mus musculus", "rat": "Rattus norvegicus"}.get(value.lower(), value)
-        if named and not re.fullmatch(r"[A-Z][a-z]+ [a-z]+", named):
-            raise ValueError(f'{value!r} is not a Latin name such as "Mus musculus"')
-        return named
-
-
 class Config(Section):
     """All of wakeful.toml."""
 
@@ -282,6 +267,7 @@ class Library:
     def __init__(self, root: Path, config: Config) -> None:
         self.root = root.resolve()
         self.config = config
+        self._lab_tables = (0, LabTables())
 
     def __repr__(self) -> str:
         return f"Library({str(self.root)!r})"
@@ -326,9 +312,39 @@ class Library:
         """What the service did."""
         return self.root / self.config.folders.logs
 
+    @property
+    def lab_tables(self) -> LabTables:
+        """What the tabs of the lab's sheets say, as they were last read.
+
+        Raises
+        ------
+        BadConfig
+            The file was changed by hand, and is none any more.
+        """
+        path = self.root / LAB_TABLES_NAME
+        try:
+            changed = path.stat().st_mtime_ns
+            if changed != self._lab_tables[0]:
+                text = path.read_text(encoding="utf-8")
+                self._lab_tables = (changed, LabTables.model_validate_json(text))
+        except FileNotFoundError:
+            self._lab_tables = (0, LabTables())
+        except (OSError, ValueError) as error:
+            raise BadConfig(
+                f"can't be read as what sheets say of the lab ({type(error).__name__})",
+                where=str(path),
+                remedy="delete it: the next look at the sheets writes it anew",
+            ) from None
+        return self._lab_tables[1]
+
+    def animal(self, subject: str) -> Animal | None:
+        """What is known of an animal: wakeful.toml holds before the sheets."""
+        return self.config.subjects.get(subject) or self.lab_tables.animal(subject)
+
     def parameter_sets(self) -> tuple[str, ...]:
         """Names of the parameter sets; "default" is always there."""
-        return tuple(dict.fromkeys(("default", *self.config.parameters)))
+        sets = ("default", *self.config.parameters, *self.lab_tables.parameter_sets())
+        return tuple(dict.fromkeys(sets))
 
     def parameters(self, name: str) -> dict[str, dict[str, Any]]:
         """Step -> field -> value of a parameter set.
@@ -344,7 +360,9 @@ class Library:
                 where=str(self.root / CONFIG_NAME),
                 remedy=f"use one of {', '.join(self.parameter_sets())}",
             )
-        return self.config.parameters.get(name, {})
+        if name in self.config.parameters:
+            return self.config.parameters[name]
+        return self.lab_tables.parameters_of(name)
 
 
 def read_config(path: Path) -> Config:

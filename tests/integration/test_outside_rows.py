@@ -235,3 +235,57 @@ def test_an_empty_sheet_with_tick_boxes_is_empty(lab: GoogleLibrary) -> None:
     rows = lab.make_rows()
     assert rows.look().n_lines == 0
     assert lab.google.sheets.written == []
+
+
+def _add_tabs(lab: GoogleLibrary, **tabs: list[list[str]]) -> None:
+    for title, lines in tabs.items():
+        tab = lab.book.add_tab(title)
+        for row, line in enumerate(lines):
+            for column, text in enumerate(line):
+                tab.put(row, column, text)
+
+
+def test_tabs_say_what_animals_parameters_and_channels_are(
+    lab: GoogleLibrary, tmp_path: Path
+) -> None:
+    _add_tabs(
+        lab,
+        Subjects=[["subject", "sex", "message"], ["M1", "F"], ["M2", "Q"]],
+        Parameters=[
+            ["set", "step", "parameter", "value"],
+            ["narrow", "band_power", "theta_hz", "[6.5, 8.5]"],
+        ],
+        Channels=[
+            ["channel", "subject", "region", "kind", "message"],
+            ["CSC1", "M1", "CA1", "lfp"],
+            ["CSC2", "M2", "CA1", "lfp"],
+            ["CSC3", "M9", "S1", "lpf"],
+        ],
+    )
+    lab.person.type_row(_row(tmp_path, "M1", params="narrow"))
+    lab.person.type_row(_row(tmp_path, "M2"))
+    rows = lab.make_rows()
+    rows.look()
+    rows.look()
+    first, second = lab.ledger.rows()
+    animal = lab.library.animal("M1")
+    assert animal is not None
+    assert animal.sex == "F"
+    assert lab.library.animal("M2") is None
+    assert lab.library.parameters("narrow") == {"band_power": {"theta_hz": [6.5, 8.5]}}
+    assert first.channels == second.channels, "both are of one recording"
+    lines = Path(first.channels).read_text(encoding="utf-8").splitlines()
+    assert lines[1:] == ["CSC1,M1,CA1,lfp,,,,,", "CSC2,M2,CA1,lfp,,,,,"]
+    subjects, channels = lab.book.tab("Subjects"), lab.book.tab("Channels")
+    assert "none of" in subjects.get(2, 2)
+    assert subjects.get(1, 2) is None
+    assert "lpf" in channels.get(3, 4)
+    channels.put(1, 2, "CA3")
+    rows.look()
+    rows.look()
+    assert lab.ledger.rows()[0].channels != first.channels
+    assert rows.look().is_settled
+    subjects.put(2, 1, "M")
+    rows.look()
+    assert subjects.get(2, 2) is None
+    assert lab.library.animal("M2") is not None

@@ -26,8 +26,36 @@ from wakeful.sheet.request import Request
 LOOK_THROUGH_EVERY_S = 60.0
 _NO_PART_OF_A_PLAN = {"executor", "service", "notices", "google", "inbox", "delivery", "web"}
 """Tables of wakeful.toml that no plan and no report depends on."""
+_OF_THE_PLAN = {"lights", "mains_hz", "excluded"}
+"""What of an animal a plan or a row's message depends on."""
 _SPREAD = 97
 """Looks at the files of rows that were taken up together are spread over so many steps."""
+
+
+class RowFacts:
+    """What is known of a row's animal and parameter set from the lab's sheets.
+
+    Parameters
+    ----------
+    library : whose sheets
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._tables = library.lab_tables
+        self._known: dict[tuple[str, str], str] = {}
+
+    def of(self, request: Request) -> str:
+        """A digest that changes where a plan or a row's message would."""
+        tables = self._library.lab_tables
+        if tables is not self._tables:
+            self._tables, self._known = tables, {}
+        place = (request.subject, request.params)
+        if place not in self._known:
+            animal = self._library.animal(request.subject)
+            known = None if animal is None else animal.model_dump_json(include=_OF_THE_PLAN)
+            self._known[place] = digest([known, repr(tables.parameters_of(request.params))])
+        return self._known[place]
 
 
 class FinishedRows:
@@ -43,6 +71,8 @@ class FinishedRows:
         self._ledger = ledger
         self._catalog = catalog
         self._circumstances: str | None = None
+        self.facts = RowFacts(library)
+        """What sheets say of the rows' animals and parameter sets."""
         self._known: dict[int, FinishedRow] | None = None
         self._looked_through = time.monotonic()
 
@@ -75,6 +105,7 @@ class FinishedRows:
             published=True,
             signature=found.signature,
             marks=marks,
+            facts=self.facts.of(request),
             counts=Counts(found.session, found.n_results, found.n_blocks, found.taken_in_bytes),
             is_trusted=True,
             looked=time.monotonic() - LOOK_AGAIN_S + number,
@@ -111,7 +142,7 @@ class FinishedRows:
             self._circumstances = self._describe()
         asked = replace(request, notes="", priority=0, run=True).to_json()
         said = [asdict(mark) for mark in marks]
-        return digest([self._circumstances, asked, repr(said)])
+        return digest([self._circumstances, asked, repr(said), self.facts.of(request)])
 
     def _describe(self) -> str:
         """All that is common to a library's rows: configuration, steps, models, Wakeful itself."""

@@ -9,7 +9,7 @@ by what is typed into it, so that sorting, copying and inserting lines leaves no
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Final
@@ -21,10 +21,11 @@ from wakeful.ledger import ChangeWatch, Ledger, OutsideRow, RowCells, RowRecord
 from wakeful.ledger.schema import CELL_COLUMNS
 from wakeful.model.errors import BadRow
 from wakeful.service.row_rules import make_context
+from wakeful.service.sheet_tables import SheetTabs
 from wakeful.sheet.interface import SheetRow, Status, StatusUpdate
 from wakeful.sheet.outside import OutsideSheet, key_of
 from wakeful.sheet.request import NaturalKey, Request, natural_key
-from wakeful.sheet.validate import Checks, ValidationContext, validate_rows
+from wakeful.sheet.validate import Checks, validate_rows
 
 _LOOK_THROUGH_S: Final = 60.0
 """A sheet in which nothing changes is looked through so often: recordings may come or go."""
@@ -100,6 +101,7 @@ class OutsideRows:
         self._ledger = ledger
         self._catalog = catalog
         self._sheet = sheet
+        self._tabs = SheetTabs(library, catalog, sheet)
         self._checks = Checks()
         self._judged_by: tuple[object, ...] = ()
         self._before: dict[str, set[RowCells]] | None = None
@@ -130,6 +132,9 @@ class OutsideRows:
         """
         version = self._watch.version()
         rows = self._sheet.read_rows()
+        if self._tabs.take():
+            self._quiet = None
+        self._tabs.say()
         quiet = _Quiet(rows, version, self._judge_by())
         if self._quiet is not None and self._quiet.is_still(quiet):
             return Look(n_lines=len(rows))
@@ -167,18 +172,24 @@ class OutsideRows:
 
     def _judge_all(self, rows: Sequence[SheetRow]) -> tuple[_Line, ...]:
         self._judge_by()
-        lines = tuple(self._judge(row, self._context) for row in rows)
+        mates: dict[str, set[str]] = {}
+        for row in rows:
+            mates.setdefault(row.recording, set()).add(row.subject)
+        lines = tuple(self._judge(row, mates[row.recording]) for row in rows)
         self._judged = {line.row.identifier: line for line in lines}
         return lines
 
-    def _judge(self, row: SheetRow, context: ValidationContext) -> _Line:
+    def _judge(self, row: SheetRow, mates: Collection[str]) -> _Line:
+        channels = self._tabs.channels_for(row, mates)
+        meant = row if channels == row.channels else replace(row, channels=channels)
         known = self._judged.get(row.identifier)
-        cells = known.cells if known and _typed(known.row) == _typed(row) else _as_cells(row)
+        cells = known.cells if known else None
+        if cells is None or _typed(cells) != _typed(meant):
+            cells = RowCells(**meant.cells())
         try:
-            request = self._checks(row, context)
+            return _Line(row, key_of(row), cells, self._checks(meant, self._context), None)
         except BadRow as error:
             return _Line(row, key_of(row), cells, None, error)
-        return _Line(row, key_of(row), cells, request, None)
 
     def _is_settled(self, line: _Line) -> bool:
         """Whether the line stood so at the last look: nobody is in the middle of typing."""
@@ -321,10 +332,6 @@ class OutsideRows:
 
 _typed: Final = attrgetter(*CELL_COLUMNS)
 """The cells that a person types."""
-
-
-def _as_cells(row: SheetRow) -> RowCells:
-    return RowCells(**row.cells())
 
 
 def _choose(alike: Sequence[_Line], record: RowRecord | None) -> _Line:

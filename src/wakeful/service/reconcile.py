@@ -278,7 +278,7 @@ class Service:
         missing = [task for task in plan.tasks if not self._store.has(task.folder, task.key)]
         check_can_compute(self._library, self._catalog, missing)
         work.plan, work.jobs, work.marks = plan, plan.jobs(), work.prepared.target.marks
-        work.missing = {task.key for task in missing}
+        work.missing, work.facts = {t.key for t in missing}, self._finished.facts.of(work.request)
         self._index([task for task in plan.tasks if task.key not in work.missing])
         for job in work.jobs:
             if self._driver.state(job.name)[0] in (DriveState.DONE, DriveState.FAILED):
@@ -299,8 +299,9 @@ class Service:
         return {job.name for job in work.jobs} != {job.name for job in planned}
 
     def _marks_changed(self, work: Work) -> bool:
-        """Whether somebody marked channels of a row's recording since it was planned."""
-        return work.marks is not None and work.marks != self._marks_on(work.request)
+        """Whether people have said something of a row's channels or animal since it was planned."""
+        now = (self._marks_on(work.request), self._finished.facts.of(work.request))
+        return work.marks is not None and (work.marks, work.facts) != now
 
     def _marks_on(self, request: Request) -> tuple[Mark, ...]:
         place = (request.subject, storable_text(str(request.recording)))
@@ -483,8 +484,7 @@ class Service:
 
     def _fail(self, work: Work, error: WakefulError) -> None:
         planned = work.plan is not None
-        if not planned:
-            work.progress = ""
+        work.progress = work.progress if planned else ""
         message = name_source(str(error), work.manifest)
         work.end(Status.FAILED if planned else Status.NEEDS_ATTENTION, message)
         self._begin(work, RunState.RUNNING)

@@ -102,7 +102,7 @@ def gather(
     prepared = found.prepared
     target = prepared.target
     sharing = library.config.sharing
-    animal = library.config.subjects.get(found.request.subject)
+    animal = library.animal(found.request.subject)
     notes = [*prepared.warnings, *found.plan.notes]
     notes += [f"{n_missing} of {len(planned)} results were not there yet"] if n_missing else []
     subject = found.plan.session.subject

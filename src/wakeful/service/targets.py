@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from wakeful.ledger import Ledger
 from wakeful.model.errors import BadChannels, BadRecording
 from wakeful.model.quality import Mark
 from wakeful.model.recording import Description, Stream
-from wakeful.model.subject import Session, Subject
+from wakeful.model.subject import LightSchedule, Session, Subject
 from wakeful.pipeline.kept_models import keep_model
 from wakeful.pipeline.planner import Target
 from wakeful.sheet.request import Request
@@ -149,18 +149,43 @@ def make_session(
     """The session of a stream, with the lab's clock, light and mains."""
     lab, work = library.config.lab, library.config.work
     start_utc, warnings = find_start(description, request.recording.name, library)
+    light, mains_hz, more = conditions_of(request.subject, library, start_utc, stream.duration_s)
     session = Session(
         name=session_name(request.recording, start_utc, lab.time_zone),
         subject=Subject(identifier=request.subject),
         start_utc=start_utc,
         duration_s=stream.duration_s,
         time_zone=lab.time_zone,
-        light=lab.light,
-        mains_hz=float(lab.mains_hz),
+        light=light,
+        mains_hz=mains_hz,
         epoch_s=work.epoch_s,
         block_s=work.block_s,
     )
-    return session, warnings
+    return session, (*warnings, *more)
+
+
+def conditions_of(
+    subject: str, library: Library, start_utc: datetime | None, duration_s: float
+) -> tuple[LightSchedule | None, float, tuple[str, ...]]:
+    """Light and mains (Hz) that an animal was recorded under, and what a person must know of it."""
+    lab, animal = library.config.lab, library.animal(subject)
+    if animal is None:
+        return lab.light, float(lab.mains_hz), ()
+    notes = [f"{subject} is excluded: {animal.excluded}"] if animal.excluded else []
+    mains_hz = float(animal.mains_hz or lab.mains_hz)
+    if start_utc is None:
+        light = lab.light if not animal.lights else animal.light(date.min)
+        return light, mains_hz, tuple(notes)
+    zone = ZoneInfo(lab.time_zone)
+    first = start_utc.astimezone(zone).date()
+    last = (start_utc + timedelta(seconds=duration_s)).astimezone(zone).date()
+    light = animal.light(first) or lab.light
+    if changes := [day for day in animal.light_changes() if first < day <= last]:
+        notes.append(
+            f"the light schedule of {subject} changes on {', '.join(map(str, changes))}, within "
+            "the session: zeitgeber time and light phases count from the schedule at its start"
+        )
+    return light, mains_hz, tuple(notes)
 
 
 def find_start(

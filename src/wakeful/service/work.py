@@ -79,6 +79,8 @@ class Work:
     """What the row's files looked like when it ended."""
     marks: tuple[Mark, ...] | None = None
     """What people had said of its channels when it was planned; None where it was not."""
+    facts: str = ""
+    """What the lab's sheets said of its animal and parameter set when it was planned."""
     counts: Counts = field(default_factory=Counts)
     """What is shown of it; outlasts the plan."""
     is_trusted: bool = False

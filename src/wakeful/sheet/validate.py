@@ -273,11 +273,12 @@ def _check_subject(row: _Row) -> None:
     text = row.cells["subject"]
     if "subject" in row.bad:
         return
-    if problem := _subject_problem(text):
+    if problem := subject_problem(text):
         row.report("subject", problem)
 
 
-def _subject_problem(text: str) -> str:
+def subject_problem(text: str) -> str:
+    """What is wrong with an animal's identifier, to follow the column's name; "" for nothing."""
     if not text:
         return " is empty; give the animal's identifier, e.g. M014"
     shown = f": {quote(text)}"
