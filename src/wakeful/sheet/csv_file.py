@@ -7,24 +7,30 @@ and loses that apostrophe, and no other, when it is read: what goes out comes ba
 from __future__ import annotations
 
 import csv
-import difflib
 import io
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wakeful.ledger import RowCells
 from wakeful.model.errors import BadRow
-from wakeful.sheet.interface import COLUMNS, TYPED_COLUMNS, SheetRow
+from wakeful.sheet.interface import COLUMNS, SheetRow
 from wakeful.sheet.local import LocalSheet
-from wakeful.sheet.validate import ValidationContext, validate_rows
+from wakeful.sheet.row_files import (
+    HEADER_REMEDY,
+    TYPED_NAMES,
+    BadLines,
+    RowImport,
+    RowTable,
+    add_table,
+    column_of,
+    find_columns,
+    write_whole,
+)
+from wakeful.sheet.validate import ValidationContext
 
 _SEPARATORS: Final = (",", ";", "\t")
-_NEEDED: Final = ("subject", "recording")
-_TYPED: Final = tuple(column.name for column in TYPED_COLUMNS)
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
@@ -32,25 +38,10 @@ _FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CsvTable:
+class CsvTable(RowTable):
     """What a CSV file holds."""
 
-    rows: tuple[SheetRow, ...]
-    """`number` is the line of the file the row begins on; blank lines are left out."""
-    unknown_columns: tuple[str, ...]
-    """Headers that are none of the sheet's columns; their cells are not read."""
     separator: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CsvImport:
-    """What an import added."""
-
-    added: tuple[SheetRow, ...]
-    """As they now stand in the sheet."""
-    unknown_columns: tuple[str, ...]
-    notices: tuple[str, ...]
-    """What was put right, each with its line; only where the rows were validated."""
 
 
 def guard(text: str) -> str:
@@ -85,15 +76,7 @@ def write_csv(path: Path, rows: Sequence[SheetRow]) -> None:
         raise BadRow(
             f"a cell holds what is not text ({error.reason})", remedy="type the cell again"
         ) from error
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, content)
 
 
 def read_csv(path: Path) -> CsvTable:
@@ -112,8 +95,8 @@ def read_csv(path: Path) -> CsvTable:
     numbered = _records(text, separator, skipped, path)
     header = next(numbered, None)
     if header is None:
-        raise BadRow("the file is empty", where=str(path), remedy=_HEADER_REMEDY)
-    columns, unknown = _columns(header[1], path)
+        raise BadRow("the file is empty", where=str(path), remedy=HEADER_REMEDY)
+    columns, unknown = find_columns(header[1], path)
     rows: list[SheetRow] = []
     broken: list[str] = []
     for line, cells in numbered:
@@ -128,17 +111,17 @@ def read_csv(path: Path) -> CsvTable:
         named = {
             column: unguard(cell)
             for column, cell in zip(columns, cells, strict=False)
-            if column in _TYPED
+            if column in TYPED_NAMES
         }
         rows.append(SheetRow(identifier=str(line), number=line, counted_as="line", **named))
     if broken:
-        raise _bad_lines(broken, path)
+        raise BadLines(broken, path)
     return CsvTable(rows=tuple(rows), unknown_columns=unknown, separator=separator)
 
 
 def import_csv(
     path: Path, sheet: LocalSheet, context: ValidationContext | None = None
-) -> CsvImport:
+) -> RowImport:
     """Add the rows of a CSV file to the local sheet: all of them, or none.
 
     Parameters
@@ -152,37 +135,7 @@ def import_csv(
     BadRow
         The file or some of its lines can't be used; names every bad line. Nothing was added.
     """
-    table = read_csv(path)
-    notices: list[str] = []
-    if context is not None:
-        # The sheet's own rows come first, so that a line that repeats one is told so.
-        present = sheet.read_rows()
-        checked = validate_rows((*present, *table.rows), context)
-        broken: list[str] = []
-        for result in checked:
-            if result.row.counted_as != "line":
-                continue
-            if result.error is not None:
-                broken.append(str(result.error))
-            elif result.request is not None:
-                notices += [f"{result.row.where}: {n}" for n in result.request.notices]
-        if broken:
-            raise _bad_lines(broken, path)
-    added = sheet.add_many([RowCells(**row.cells()) for row in table.rows])
-    return CsvImport(added=added, unknown_columns=table.unknown_columns, notices=tuple(notices))
-
-
-_HEADER_REMEDY: Final = (
-    f"begin with a line of column names: {', '.join(_TYPED)} (at least {' and '.join(_NEEDED)})"
-)
-
-
-def _bad_lines(broken: Sequence[str], path: Path) -> BadRow:
-    return BadRow(
-        f"{len(broken)} bad line{'s' if len(broken) > 1 else ''}, nothing was imported\n"
-        + "\n".join(broken),
-        where=str(path),
-    )
+    return add_table(read_csv(path), path, sheet, context)
 
 
 def _decode(path: Path) -> str:
@@ -216,7 +169,7 @@ def _separator(text: str, path: Path) -> tuple[str, int]:
         return declared[1], 1
     first = text.split("\n", 1)[0]
     # The one under which most headers are known; a comma where none tells.
-    return max(_SEPARATORS, key=lambda s: sum(_known(c) is not None for c in first.split(s))), 0
+    return max(_SEPARATORS, key=lambda s: sum(column_of(c) is not None for c in first.split(s))), 0
 
 
 def _records(
@@ -235,42 +188,6 @@ def _records(
             return
         except csv.Error as error:
             # What comes after a quote that does not close can't be told apart from its cell.
-            raise _bad_lines([f"line {line}: {error}; check its quotation marks"], path) from error
+            raise BadLines([f"line {line}: {error}; check its quotation marks"], path) from error
         yield line, cells
         line = skipped + reader.line_num + 1
-
-
-def _folded(text: str) -> str:
-    return re.sub(r"[\s_-]+", " ", text.replace("\ufeff", "").strip(" \t\"'")).strip().casefold()
-
-
-_BY_HEADER: Final = {
-    _folded(text): column.name for column in COLUMNS for text in (column.name, column.title)
-}
-
-
-def _known(header: str) -> str | None:
-    return _BY_HEADER.get(_folded(header))
-
-
-def _columns(header: Sequence[str], path: Path) -> tuple[list[str], tuple[str, ...]]:
-    """The sheet's column of each header ("" for none), and the headers that are none."""
-    columns = [_known(text) or "" for text in header]
-    unknown = tuple(
-        text.strip()
-        for text, column in zip(header, columns, strict=True)
-        if not column and text.strip()
-    )
-    problems = [
-        f"column {name} is there {columns.count(name)} times; keep one"
-        for name in dict.fromkeys(columns)
-        if name and columns.count(name) > 1
-    ]
-    for needed in _NEEDED:
-        if needed not in columns:
-            similar = difflib.get_close_matches(needed, map(_folded, unknown), n=1, cutoff=0.7)
-            hint = f' (did you mean it by "{similar[0]}"?)' if similar else ""
-            problems.append(f"column {needed} is missing{hint}")
-    if problems:
-        raise BadRow(" | ".join(problems), where=f"{path}, header", remedy=_HEADER_REMEDY)
-    return columns, unknown
