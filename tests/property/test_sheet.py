@@ -24,9 +24,11 @@ from wakeful.sheet import (
     import_csv,
     natural_key,
     read_csv,
+    read_xlsx,
     validate,
     validate_rows,
     write_csv,
+    write_xlsx,
 )
 from wakeful.sheet.csv_file import guard, unguard
 
@@ -171,6 +173,49 @@ def test_csv_round_trip(rows: list[SheetRow]) -> None:
             sheet = LocalSheet(ledger, actor="anna")
             import_csv(path, sheet)
             assert [row.cells() for row in sheet.read_rows()] == [row.cells() for row in rows]
+
+
+@QUICK
+@given(
+    rows=st.lists(
+        st.builds(
+            SheetRow,
+            identifier=st.just(""),
+            number=st.just(0),
+            **dict.fromkeys(
+                [*CELL_COLUMNS, *STATUS_COLUMNS],
+                st.one_of(
+                    TEXT, st.sampled_from(("=1", "1", "1.0", "#REF!", "_x0041_", "\r", " x"))
+                ),
+            ),
+        ).filter(lambda row: not row.is_blank),
+        max_size=4,
+    )
+)
+def test_xlsx_round_trip(rows: list[SheetRow]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rows.xlsx")
+        write_xlsx(path, rows)
+        back = read_xlsx(path).rows
+        assert [row.cells() for row in back] == [row.cells() for row in rows]
+
+
+@settings(deadline=None, max_examples=60)
+@given(where=st.floats(0, 1, exclude_max=True), put=st.binary(min_size=1, max_size=40))
+def test_any_workbook_is_read_or_refused(where: float, put: bytes) -> None:
+    row = SheetRow(identifier="", number=0, subject="M014", recording="day1")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rows.xlsx")
+        write_xlsx(path, [row])
+        content = path.read_bytes()
+        at = int(where * len(content))
+        path.write_bytes(content[:at] + put + content[at + len(put) :])
+        try:
+            table = read_xlsx(path)
+        except BadRow as error:
+            assert str(path) in str(error)  # noqa: PT017 -- where nothing is raised, nothing is lost
+            return
+        assert [r.subject for r in table.rows] in (["M014"], [])
 
 
 @settings(deadline=None, max_examples=300)

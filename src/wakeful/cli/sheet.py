@@ -12,14 +12,15 @@ from rich.markup import escape
 from wakeful.catalog import load_catalog
 from wakeful.cli.output import LibraryOption, console, library_open, print_table
 from wakeful.service.row_rules import make_context
-from wakeful.sheet.csv_file import import_csv, write_csv
+from wakeful.sheet.by_ending import read_rows_file, write_rows_file
 from wakeful.sheet.interface import COLUMNS
+from wakeful.sheet.row_files import add_table
 
 sheet_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="The rows of the local sheet: correct them, take them from or write them to a CSV file.",
+    help="The rows of the local sheet: correct them, take them from or write them to a file.",
 )
 
 RowArgument = Annotated[int, typer.Argument(help="The row's number, as `wakeful status` shows it.")]
@@ -27,15 +28,18 @@ RowArgument = Annotated[int, typer.Argument(help="The row's number, as `wakeful 
 
 @sheet_app.command("import")
 def import_rows(
-    file: Annotated[Path, typer.Argument(help="CSV (UTF-8) whose first line names the columns.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .csv (UTF-8) or .xlsx whose first line names the columns.")
+    ],
     library: LibraryOption = None,
 ) -> None:
-    """Add the rows of a CSV file: all of them, or none where a line is wrong.
+    """Add the rows of a CSV or Excel file: all of them, or none where a line is wrong.
 
     Every bad line is named. See `wakeful sheet columns` for the columns.
     """
     with library_open(library, getpass.getuser()) as (opened, _, sheet):
-        done = import_csv(file, sheet, make_context(opened, load_catalog()))
+        table = read_rows_file(file)
+        done = add_table(table, file, sheet, make_context(opened, load_catalog()))
     console.print(f"{len(done.added)} rows added", highlight=False)
     if done.unknown_columns:
         console.print(f"not read: {escape(', '.join(done.unknown_columns))}", highlight=False)
@@ -45,13 +49,13 @@ def import_rows(
 
 @sheet_app.command("export")
 def export_rows(
-    file: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    file: Annotated[Path, typer.Argument(help="The .csv or .xlsx to write.")],
     library: LibraryOption = None,
 ) -> None:
-    """Write all rows with their statuses to a CSV file that any spreadsheet opens."""
+    """Write all rows with their statuses to a file that any spreadsheet opens."""
     with library_open(library, getpass.getuser()) as (_, _, sheet):
         rows = sheet.read_rows()
-        write_csv(file, rows)
+        write_rows_file(file, rows)
     console.print(f"{len(rows)} rows written to {escape(str(file))}", highlight=False)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wakeful.sheet.csv_file import CsvImport, CsvTable, import_csv, read_csv, write_csv
+from wakeful.sheet.by_ending import read_rows_file, write_rows_file
+from wakeful.sheet.csv_file import CsvTable, import_csv, read_csv, write_csv
 from wakeful.sheet.interface import (
     COLUMNS,
     FILLED_COLUMNS,
@@ -15,6 +16,7 @@ from wakeful.sheet.interface import (
 )
 from wakeful.sheet.local import LocalSheet
 from wakeful.sheet.request import NaturalKey, Request, natural_key
+from wakeful.sheet.row_files import RowImport, RowTable
 from wakeful.sheet.validate import (
     BadCells,
     CellProblem,
@@ -23,6 +25,7 @@ from wakeful.sheet.validate import (
     validate,
     validate_rows,
 )
+from wakeful.sheet.xlsx_file import XlsxTable, import_xlsx, read_xlsx, write_xlsx
 
 __all__ = [
     "COLUMNS",
@@ -32,20 +35,27 @@ __all__ = [
     "CellProblem",
     "CheckedRow",
     "Column",
-    "CsvImport",
     "CsvTable",
     "LocalSheet",
     "NaturalKey",
     "Request",
+    "RowImport",
+    "RowTable",
     "Sheet",
     "SheetRow",
     "Status",
     "StatusUpdate",
     "ValidationContext",
+    "XlsxTable",
     "import_csv",
+    "import_xlsx",
     "natural_key",
     "read_csv",
+    "read_rows_file",
+    "read_xlsx",
     "validate",
     "validate_rows",
     "write_csv",
+    "write_rows_file",
+    "write_xlsx",
 ]

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wakeful.ledger import RowCells
 from wakeful.model.errors import BadRow
-from wakeful.sheet.headers import HEADER_REMEDY, find_columns, known_column
-from wakeful.sheet.interface import COLUMNS, TYPED_COLUMNS, SheetRow
+from wakeful.sheet.headers import HEADER_REMEDY, column_of, find_columns
+from wakeful.sheet.interface import COLUMNS, SheetRow
 from wakeful.sheet.local import LocalSheet
-from wakeful.sheet.validate import ValidationContext, validate_rows
+from wakeful.sheet.row_files import (
+    TYPED_NAMES,
+    BadLines,
+    RowImport,
+    RowTable,
+    add_table,
+    write_whole,
+)
+from wakeful.sheet.validate import ValidationContext
 
 _SEPARATORS: Final = (",", ";", "\t")
-_TYPED: Final = tuple(column.name for column in TYPED_COLUMNS)
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
@@ -31,25 +36,10 @@ _FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CsvTable:
+class CsvTable(RowTable):
     """What a CSV file holds."""
 
-    rows: tuple[SheetRow, ...]
-    """`number` is the line of the file the row begins on; blank lines are left out."""
-    unknown_columns: tuple[str, ...]
-    """Headers that are none of the sheet's columns; their cells are not read."""
     separator: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CsvImport:
-    """What an import added."""
-
-    added: tuple[SheetRow, ...]
-    """As they now stand in the sheet."""
-    unknown_columns: tuple[str, ...]
-    notices: tuple[str, ...]
-    """What was put right, each with its line; only where the rows were validated."""
 
 
 def guard(text: str) -> str:
@@ -84,15 +74,7 @@ def write_csv(path: Path, rows: Sequence[SheetRow]) -> None:
         raise BadRow(
             f"a cell holds what is not text ({error.reason})", remedy="type the cell again"
         ) from error
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, content)
 
 
 def read_csv(path: Path) -> CsvTable:
@@ -127,17 +109,17 @@ def read_csv(path: Path) -> CsvTable:
         named = {
             column: unguard(cell)
             for column, cell in zip(columns, cells, strict=False)
-            if column in _TYPED
+            if column in TYPED_NAMES
         }
         rows.append(SheetRow(identifier=str(line), number=line, counted_as="line", **named))
     if broken:
-        raise _bad_lines(broken, path)
+        raise BadLines(broken, path)
     return CsvTable(rows=tuple(rows), unknown_columns=unknown, separator=separator)
 
 
 def import_csv(
     path: Path, sheet: LocalSheet, context: ValidationContext | None = None
-) -> CsvImport:
+) -> RowImport:
     """Add the rows of a CSV file to the local sheet: all of them, or none.
 
     Parameters
@@ -151,32 +133,7 @@ def import_csv(
     BadRow
         The file or some of its lines can't be used; names every bad line. Nothing was added.
     """
-    table = read_csv(path)
-    notices: list[str] = []
-    if context is not None:
-        # The sheet's own rows come first, so that a line that repeats one is told so.
-        present = sheet.read_rows()
-        checked = validate_rows((*present, *table.rows), context)
-        broken: list[str] = []
-        for result in checked:
-            if result.row.counted_as != "line":
-                continue
-            if result.error is not None:
-                broken.append(str(result.error))
-            elif result.request is not None:
-                notices += [f"{result.row.where}: {n}" for n in result.request.notices]
-        if broken:
-            raise _bad_lines(broken, path)
-    added = sheet.add_many([RowCells(**row.cells()) for row in table.rows])
-    return CsvImport(added=added, unknown_columns=table.unknown_columns, notices=tuple(notices))
-
-
-def _bad_lines(broken: Sequence[str], path: Path) -> BadRow:
-    return BadRow(
-        f"{len(broken)} bad line{'s' if len(broken) > 1 else ''}, nothing was imported\n"
-        + "\n".join(broken),
-        where=str(path),
-    )
+    return add_table(read_csv(path), path, sheet, context)
 
 
 def _decode(path: Path) -> str:
@@ -210,9 +167,7 @@ def _separator(text: str, path: Path) -> tuple[str, int]:
         return declared[1], 1
     first = text.split("\n", 1)[0]
     # The one under which most headers are known; a comma where none tells.
-    return max(
-        _SEPARATORS, key=lambda s: sum(known_column(c) is not None for c in first.split(s))
-    ), 0
+    return max(_SEPARATORS, key=lambda s: sum(column_of(c) is not None for c in first.split(s))), 0
 
 
 def _records(
@@ -231,6 +186,6 @@ def _records(
             return
         except csv.Error as error:
             # What comes after a quote that does not close can't be told apart from its cell.
-            raise _bad_lines([f"line {line}: {error}; check its quotation marks"], path) from error
+            raise BadLines([f"line {line}: {error}; check its quotation marks"], path) from error
         yield line, cells
         line = skipped + reader.line_num + 1

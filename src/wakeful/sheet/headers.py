@@ -28,7 +28,7 @@ _BY_HEADER: Final = {
 }
 
 
-def known_column(header: str) -> str | None:
+def column_of(header: str) -> str | None:
     """The sheet's column that a header names; None where it is none."""
     return _BY_HEADER.get(fold_header(header))
 
@@ -48,7 +48,7 @@ def find_columns(
     BadRow
         A column is there twice, or one that is needed is not: names all of them.
     """
-    columns = [known_column(text) or "" for text in header]
+    columns = [column_of(text) or "" for text in header]
     unknown = tuple(
         text.strip()
         for text, column in zip(header, columns, strict=True)
