@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sleep_minutes import BLOCK, CONTENDERS, Found, decode_moved, print_minutes
+from _sleep_remedies import Found, decode_moved
+from sleep_minutes import BLOCK, CONTENDERS, print_minutes
 from wakeful.io.feature_tables import Columns, read_feature_table
 from wakeful.sleep.context import Context, add_context
 from wakeful.sleep.evaluation import Score, compute_score

@@ -48,6 +48,23 @@ class TreeParams:
                 "; ".join(problems), where="parameters of the trees", remedy="correct them"
             )
 
+    def options(self, n_states: int) -> dict[str, Any]:
+        """What XGBoost calls them."""
+        return {
+            "objective": "multi:softprob",
+            "num_class": n_states,
+            "tree_method": "hist",
+            "eta": self.learning_rate,
+            "max_depth": self.max_depth,
+            "min_child_weight": self.min_child_weight,
+            "subsample": self.subsample,
+            "colsample_bytree": self.colsample,
+            "lambda": self.l2,
+            "seed": self.seed,
+            "nthread": 1,
+            "verbosity": 0,
+        }
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BoostedTrees:
@@ -96,21 +113,7 @@ def fit_trees(
     import xgboost
 
     data = xgboost.DMatrix(np.ascontiguousarray(columns, np.float32), label=state, nthread=1)
-    options = {
-        "objective": "multi:softprob",
-        "num_class": n_states,
-        "tree_method": "hist",
-        "eta": params.learning_rate,
-        "max_depth": params.max_depth,
-        "min_child_weight": params.min_child_weight,
-        "subsample": params.subsample,
-        "colsample_bytree": params.colsample,
-        "lambda": params.l2,
-        "seed": params.seed,
-        "nthread": 1,
-        "verbosity": 0,
-    }
-    booster = xgboost.train(options, data, num_boost_round=params.n_rounds)
+    booster = xgboost.train(params.options(n_states), data, num_boost_round=params.n_rounds)
     return BoostedTrees(booster=booster, n_states=n_states)
 
 
