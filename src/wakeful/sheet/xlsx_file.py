@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -208,7 +209,7 @@ def _contents(path: Path) -> bytes:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             size = sum(entry.file_size for entry in packed.infolist())
             is_workbook = "[Content_Types].xml" in packed.namelist()
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error):
         is_workbook, size = False, 0
     if not is_workbook:
         raise BadRow("the file is not a workbook", where=str(path), remedy=remedy)
