@@ -50,6 +50,9 @@ class Inbox(Section):
         description="Files whose rows are computed; they are never written. Statuses go into a "
         "file beside each, NAME.status.xlsx or NAME.status.csv",
     )
+    poll_s: Annotated[float, Field(ge=0.5)] = Field(
+        5.0, description="Pause between two looks at such a file, seconds"
+    )
 
     @field_validator("files")
     @classmethod

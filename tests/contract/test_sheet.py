@@ -6,6 +6,7 @@ other tests may use it in place of a real one, because it passes the same promis
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from openpyxl import Workbook
 
 from tests.google_stand_in import google_stand_in
 from tests.google_stand_in.server import SERVICE_EMAIL
@@ -23,8 +25,18 @@ from wakeful.google.account import make_account
 from wakeful.google.pace import Pace
 from wakeful.google.spreadsheet import Spreadsheet
 from wakeful.ledger import Ledger, RowCells
-from wakeful.sheet import COLUMNS, FILLED_COLUMNS, LocalSheet, Sheet, SheetRow, Status, StatusUpdate
+from wakeful.sheet import (
+    COLUMNS,
+    FILLED_COLUMNS,
+    TYPED_COLUMNS,
+    LocalSheet,
+    Sheet,
+    SheetRow,
+    Status,
+    StatusUpdate,
+)
 from wakeful.sheet.google_sheet import GoogleSheet
+from wakeful.sheet.inbox import InboxFile
 
 
 class MemorySheet:
@@ -151,10 +163,67 @@ def _google(folder: Path) -> Iterator[Place]:
         yield Place(sheet, GooglePerson(sheet, person), n_written, 2, keeps_identifiers=False)
 
 
+class FilePerson:
+    """Somebody who changes a file of rows and saves it."""
+
+    def __init__(self, sheet: InboxFile, path: Path) -> None:
+        self._sheet = sheet
+        self._path = path
+        self.lines: list[list[str]] = [[column.name for column in TYPED_COLUMNS]]
+        self._save()
+
+    def type_row(self, cells: RowCells) -> None:
+        self.lines.append(list(cells.cells().values()))
+        self._save()
+
+    def type_cell(self, identifier: str, column: str, text: str) -> None:
+        self.lines[self._index(identifier)][self.lines[0].index(column)] = text
+        self._save()
+
+    def remove(self, identifier: str) -> None:
+        del self.lines[self._index(identifier)]
+        self._save()
+
+    def _index(self, identifier: str) -> int:
+        return next(r.number for r in self._sheet.read_rows() if r.identifier == identifier) - 1
+
+    def _save(self) -> None:
+        if self._path.suffix == ".csv":
+            with self._path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(self.lines)
+            return
+        book = Workbook()
+        for line in self.lines:
+            book.active.append(line)
+        book.save(self._path)
+
+
+def _file(ending: str) -> Callable[[Path], AbstractContextManager[Place]]:
+    @contextmanager
+    def place(folder: Path) -> Iterator[Place]:
+        path = folder / f"rows{ending}"
+        sheet = InboxFile(path, settled_s=0.0)
+        person = FilePerson(sheet, path)
+
+        def n_written() -> int:
+            # The file beside it is replaced each time: the old one must stay to tell them apart.
+            if sheet.status_path.exists():
+                kept = folder / f"kept{len(list(folder.glob('kept*')))}"
+                if not any(sheet.status_path.samefile(k) for k in folder.glob("kept*")):
+                    kept.hardlink_to(sheet.status_path)
+            return len(list(folder.glob("kept*")))
+
+        yield Place(sheet, person, n_written, 2, keeps_identifiers=False)
+
+    return place
+
+
 SHEETS: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {
     "local": _local,
     "memory": _memory,
     "google": _google,
+    "csv": _file(".csv"),
+    "xlsx": _file(".xlsx"),
 }
 
 

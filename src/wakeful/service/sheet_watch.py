@@ -26,6 +26,7 @@ from wakeful.logs import get_log
 from wakeful.model.errors import WakefulError
 from wakeful.service.outside_rows import OutsideRows
 from wakeful.sheet.google_sheet import GoogleSheet
+from wakeful.sheet.inbox import InboxFile
 from wakeful.sheet.outside import OutsideSheet
 
 _LONGEST_PAUSE_S: Final = 600.0
@@ -184,6 +185,8 @@ def outside_sheets(library: Library) -> tuple[tuple[OutsideSheet, float], ...]:
             (GoogleSheet(Spreadsheet(sheet_key(address), account, reads, writes)), google.poll_s)
             for address in google.sheets
         ]
+    inbox = library.config.inbox
+    found += [(InboxFile(library.root / f.expanduser()), inbox.poll_s) for f in inbox.files]
     return tuple(found)
 
 

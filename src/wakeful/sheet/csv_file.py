@@ -117,6 +117,24 @@ def read_csv(path: Path) -> CsvTable:
     return CsvTable(rows=tuple(rows), unknown_columns=unknown, separator=separator)
 
 
+def read_csv_lines(path: Path) -> list[list[str]]:
+    """The lines of a CSV file as text, header first; lines without anything are kept as [].
+
+    Raises
+    ------
+    BadRow
+        The file is no CSV file in UTF-8, or a quotation mark does not close.
+    """
+    text = _decode(path)
+    separator, skipped = _separator(text, path)
+    lines: list[list[str]] = []
+    for line, cells in _records(text, separator, skipped, path):
+        # As many entries as the file has lines, so that numbers are those that editors show.
+        lines += [[] for _ in range(line - skipped - 1 - len(lines))]
+        lines.append([unguard(cell) for cell in cells])
+    return lines
+
+
 def import_csv(
     path: Path, sheet: LocalSheet, context: ValidationContext | None = None
 ) -> RowImport:

@@ -26,8 +26,8 @@ SUBJECTS_TAB: Final = "Subjects"
 PARAMETERS_TAB: Final = "Parameters"
 TABLE_TABS: Final = (CHANNELS_TAB, SUBJECTS_TAB, PARAMETERS_TAB)
 
-_NEEDED: Final = ("subject", "recording", "run")
-_NEEDED_FILLED: Final = ("status", "message")
+NEEDED_IN_PLACE: Final = ("subject", "recording", "run", "status", "message")
+"""Columns of a sheet into which statuses are written."""
 
 Values = Sequence[Sequence[Any]]
 """A tab as it comes: lines of text, numbers, booleans; short lines end where they are empty."""
@@ -98,8 +98,13 @@ class PlacedRow:
     """Line of the tab, from 0 for the header."""
 
 
-def make_layout(header: Sequence[Any], where: str) -> Layout:
+def make_layout(header: Sequence[Any], where: str, needed: Sequence[str]) -> Layout:
     """Which column is which, whatever their order and whatever columns people added.
+
+    Parameters
+    ----------
+    where : for messages
+    needed : columns that must be there
 
     Raises
     ------
@@ -107,12 +112,15 @@ def make_layout(header: Sequence[Any], where: str) -> Layout:
         Columns are missing, or there twice.
     """
     names = [to_text(cell) for cell in header]
-    columns, _ = find_columns(names, where, (*_NEEDED, *_NEEDED_FILLED))
+    columns, _ = find_columns(names, where, needed)
     return Layout(tuple(columns), {c: i for i, c in enumerate(columns) if c})
 
 
 def place_rows(
-    values: Values, where: str, counted_as: Literal["row", "line"] = "row"
+    values: Values,
+    where: str,
+    counted_as: Literal["row", "line"] = "row",
+    needed: Sequence[str] = NEEDED_IN_PLACE,
 ) -> tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]]:
     """The rows of a tab.
 
@@ -120,6 +128,7 @@ def place_rows(
     ----------
     values : its lines; the first holds the headers
     where : for messages
+    needed : columns that must be there
 
     Returns
     -------
@@ -135,7 +144,7 @@ def place_rows(
         raise BadRow(
             "the sheet is empty", where=where, remedy="run `wakeful sheet setup` with its address"
         )
-    layout = make_layout(values[0], f"{where}, header")
+    layout = make_layout(values[0], f"{where}, header", needed)
     placed: list[PlacedRow] = []
     ghosts: list[int] = []
     n_alike: Counter[str] = Counter()

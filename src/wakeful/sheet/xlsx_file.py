@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from wakeful.model.errors import BadRow
 from wakeful.sheet.characters import quote
@@ -33,6 +33,8 @@ from wakeful.sheet.row_files import (
     write_whole,
 )
 from wakeful.sheet.validate import ValidationContext
+
+T = TypeVar("T")
 
 LONGEST_XLSX_CELL: Final = 32_767
 """Characters; the format holds no more, and programs cut what is longer."""
@@ -56,18 +58,24 @@ class XlsxTable(RowTable):
     """The name of the worksheet the rows were read from."""
 
 
-def write_xlsx(path: Path, rows: Sequence[SheetRow]) -> None:
+def write_xlsx(
+    path: Path, rows: Sequence[SheetRow], notes: Sequence[tuple[str, int, str]] = ()
+) -> None:
     """Write rows with their statuses; the file appears when it is complete.
+
+    Parameters
+    ----------
+    notes : (worksheet, row, message) of what is wrong elsewhere; a worksheet of their own
 
     Raises
     ------
     BadRow
         A cell holds what is not text, or more than a workbook takes.
     """
-    write_whole(path, _workbook(rows))
+    write_whole(path, _workbook(rows, notes))
 
 
-def _workbook(rows: Sequence[SheetRow]) -> bytes:
+def _workbook(rows: Sequence[SheetRow], notes: Sequence[tuple[str, int, str]] = ()) -> bytes:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Font
@@ -101,6 +109,12 @@ def _workbook(rows: Sequence[SheetRow]) -> bytes:
     page.append(header)
     for line in texts:
         page.append([text_cell(text) for text in line])
+    if notes:
+        page = book.create_sheet("notes")
+        page.column_dimensions["C"].width = 100
+        page.append(["worksheet", "row", "message"])
+        for title, number, message in notes:
+            page.append([text_cell(title), number, text_cell(message)])
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
@@ -148,6 +162,11 @@ def read_xlsx(path: Path) -> XlsxTable:
         The file is not such a file, or some of its lines are broken (a formula, a number that the
         spreadsheet has rounded): names every one.
     """
+    return _opened(path, lambda book: _read_book(book, path))
+
+
+def _opened(path: Path, read: Callable[[Any], T]) -> T:
+    """What is read from a workbook; whatever is wrong with it is said in plain words."""
     from openpyxl import load_workbook
 
     content = _contents(path)
@@ -157,7 +176,7 @@ def read_xlsx(path: Path) -> XlsxTable:
             warnings.simplefilter("ignore")
             book = load_workbook(io.BytesIO(content), read_only=True, rich_text=False)
             try:
-                return _read_book(book, path)
+                return read(book)
             finally:
                 book.close()
     except BadRow:
@@ -168,6 +187,44 @@ def read_xlsx(path: Path) -> XlsxTable:
             where=str(path),
             remedy="open it in the spreadsheet program and save it again",
         ) from error
+
+
+def read_pages(path: Path) -> dict[str, list[list[str]]]:
+    """All visible worksheets as text, by title: line after line, empty ones as [].
+
+    A formula is given as it stands ("=A1"), for whoever judges the cell to refuse it.
+
+    Raises
+    ------
+    BadRow
+        The file is not a workbook, or damaged.
+    """
+
+    def read(book: Any) -> dict[str, list[list[str]]]:
+        pages: dict[str, list[list[str]]] = {}
+        for page in book.worksheets:
+            if page.sheet_state != "visible":
+                continue
+            lines: list[list[str]] = []
+            for line, cells in _lines(page):
+                lines += [[] for _ in range(line - 1 - len(lines))]
+                lines.append([_text_or_formula(cell) for cell in cells])
+            pages[str(page.title)] = lines
+        return pages
+
+    found = _opened(path, read)
+    if not found:
+        raise BadRow("the workbook has no worksheet", where=str(path), remedy=HEADER_REMEDY)
+    return found
+
+
+def _text_or_formula(cell: Any) -> str:
+    problems: list[str] = []
+    text = _text(cell, "", problems.append)
+    if not problems:
+        return text
+    value = cell.value
+    return value if isinstance(value, str) else f"{value}"
 
 
 def import_xlsx(
