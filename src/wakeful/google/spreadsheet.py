@@ -24,7 +24,7 @@ class TabProperties:
     n_columns: int
     protected: tuple[Mapping[str, Any], ...] = ()
     """Its protected ranges, as Google describes them."""
-    n_colour_rules: int = 0
+    colour_rules: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Spreadsheet:
                 int(one["properties"].get("gridProperties", {}).get("rowCount", 0)),
                 int(one["properties"].get("gridProperties", {}).get("columnCount", 0)),
                 tuple(one.get("protectedRanges", ())),
-                len(one.get("conditionalFormats", ())),
+                tuple(one.get("conditionalFormats", ())),
             )
             for one in found["sheets"]
         )
