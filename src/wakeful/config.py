@@ -198,6 +198,9 @@ class Folders(Section):
         Path("pipelines"), description="Named versions of the pipeline (`wakeful pipeline save`)"
     )
     logs: Path = Field(Path("logs"), description="What the service did, see `wakeful logs`")
+    deliveries: Path = Field(
+        Path("deliveries"), description="What was delivered where, and uploads that have begun"
+    )
 
 
 class Pipeline(Section):
@@ -325,6 +328,11 @@ class Library:
     def logs(self) -> Path:
         """What the service did."""
         return self.root / self.config.folders.logs
+
+    @property
+    def deliveries(self) -> Path:
+        """What was delivered where."""
+        return self.root / self.config.folders.deliveries
 
     def parameter_sets(self) -> tuple[str, ...]:
         """Names of the parameter sets; "default" is always there."""

@@ -268,6 +268,7 @@ def google_stand_in() -> Iterator[GoogleStandIn]:
         server.shutdown()
         server.server_close()
         thread.join()
+        google.drive.close()
 
 
 _KEYS: list[str] = []
