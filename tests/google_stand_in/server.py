@@ -120,6 +120,8 @@ class GoogleStandIn:
         self.token_s = 3600.0
         self.people: dict[str, str] = {}
         """Refresh token -> e-mail."""
+        self.codes: dict[str, str] = {}
+        """Code of a login that somebody agreed to -> e-mail; each is good for once."""
         self.is_shut_out: set[str] = set()
         """Accounts that get no token any more."""
         self.lock = threading.RLock()
@@ -197,6 +199,8 @@ class GoogleStandIn:
             claims = fields["assertion"].split(".")[1]
             claims += "=" * (-len(claims) % 4)
             account = json.loads(base64.urlsafe_b64decode(claims))["iss"]
+        elif "code" in fields:
+            account = self.codes.pop(fields["code"], "")
         else:
             account = self.people.get(fields.get("refresh_token", ""), "")
         if not account or account in self.is_shut_out:
@@ -205,9 +209,11 @@ class GoogleStandIn:
             self._n_tokens += 1
             token = f"ya29.stand-in-{self._n_tokens}"
             self.tokens[token] = (account, time.monotonic() + self.token_s)
-        return Answer(
-            200, {"access_token": token, "expires_in": self.token_s, "token_type": "Bearer"}
-        )
+        given = {"access_token": token, "expires_in": self.token_s, "token_type": "Bearer"}
+        if "code" in fields:
+            given["refresh_token"] = f"refresh-{self._n_tokens}-{account}"
+            self.people[given["refresh_token"]] = account
+        return Answer(200, given)
 
 
 @contextmanager
