@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wakeful.delivery.drive_calls import FIELDS, AlreadyThere, Drive, NotThere
-from wakeful.delivery.interface import NotDelivered
+from wakeful.delivery.interface import NotDelivered, TargetAway
 from wakeful.delivery.local_files import PIECE_BYTES, LocalFile, changed, read_file
 from wakeful.delivery.state import Place, SessionState, Upload
 from wakeful.google.calls import redirect
@@ -109,10 +109,13 @@ class _Sending:
                     request, whole = self._take_up()
                     if whole is not None:
                         return whole
+                before = request.resumable_progress
                 _, body = request.next_chunk(num_retries=0)
                 if body is not None:
                     done: dict[str, Any] = body
                     return done
+                if request.resumable_progress <= before:
+                    raise ConnectionError("a piece was taken and nothing arrived")
                 waiting.went_well()
                 self._progress(request.resumable_progress)
             except Exception as error:  # noqa: BLE001 -- sorted out by `after`, raised from there
@@ -121,6 +124,8 @@ class _Sending:
                     waiting.after(error)
                 except AlreadyThere:
                     # The answer to the last piece was lost: it is there, and can be updated.
+                    if self._place.is_made:
+                        raise self._interrupted("another change of the file goes on") from None
                     self._place.is_made = True
                     self._forget()
                 except NotThere:
@@ -132,17 +137,14 @@ class _Sending:
         self._forget()
         self._n_sessions += 1
         if not had_begun:
-            raise NotDelivered(
-                "the file or its folder was removed while it was sent",
-                where=self._wanted.where,
-                remedy="it is tried again after a while",
-            )
+            raise self._interrupted("the file or its folder was removed while it was sent")
         if self._n_sessions >= _SESSIONS:
-            raise NotDelivered(
-                f"Google ended the upload {_SESSIONS} times before it was whole",
-                where=self._wanted.where,
-                remedy="it is tried again after a while",
+            raise self._interrupted(
+                f"Google ended the upload {_SESSIONS} times before it was whole"
             )
+
+    def _interrupted(self, what: str) -> TargetAway:
+        return TargetAway(what, where=self._wanted.where, remedy="it is tried again after a while")
 
     def _forget(self) -> None:
         self._place.upload = None

@@ -77,6 +77,8 @@ class Deliveries:
         self._pauses: dict[_Place, _Pause] = {}
         self._away: _Pause | None = None
         """What holds for all: the target can't be reached."""
+        self._asked: set[_Place] = set()
+        """What is tried once whatever went wrong before."""
         self._meanwhile: dict[_Place, _Meanwhile] = {}
         self._running = ""
         """The job that was started last."""
@@ -92,7 +94,7 @@ class Deliveries:
 
     def ask(self, work: Work) -> None:
         """A row was published, by itself or since somebody wished it: tried at once."""
-        self._pauses.pop(_place_of(work.report), None)
+        self._asked.add(_place_of(work.report))
 
     def look(self, work: Work) -> Standing:
         """Start what has to be started, and say how it stands."""
@@ -132,6 +134,7 @@ class Deliveries:
         outcome = self.outcome_of(work.report)
         if outcome is not None and outcome.published == published:
             self._pauses.pop(place, None)
+            self._asked.discard(place)
             return Standing(link=outcome.link)
         if state is DriveState.FAILED:
             self._note_failure(place, message, may_pass=self._driver.may_pass(name))
@@ -164,6 +167,8 @@ class Deliveries:
 
     def _pause_of(self, place: _Place) -> _Pause | None:
         """The pause that still holds for a session."""
+        if place in self._asked:
+            return None
         for pause in (self._pauses.get(place), self._away):
             if pause is not None and time.monotonic() < pause.until:
                 return pause
@@ -171,6 +176,7 @@ class Deliveries:
 
     def _note_failure(self, place: _Place, problem: str, *, may_pass: bool) -> None:
         """Wait: a little and then longer for what may pass, an hour for what somebody must mend."""
+        self._asked.discard(place)
         length_s = _LONGEST_PAUSE_S
         if may_pass:
             before_s = self._away.length_s if self._away is not None else _FIRST_PAUSE_S / 2

@@ -19,7 +19,7 @@ from wakeful.model.quality import Mark
 from wakeful.pipeline.keys import digest
 from wakeful.pipeline.machine import code_version
 from wakeful.pipeline.versions import describe_installed, read_version
-from wakeful.service.deliveries import Deliveries
+from wakeful.service.deliveries import UNDELIVERED, Deliveries
 from wakeful.service.work import LOOK_AGAIN_S, Counts, Work
 from wakeful.sheet.interface import SheetRow, Status
 from wakeful.sheet.request import Request
@@ -71,7 +71,8 @@ class FinishedRows:
             return None
         number = found.row_id % _SPREAD
         # The ledger has the report here; where that was delivered may have changed since.
-        outcome = self._deliveries.outcome_of(found.link)
+        failed = UNDELIVERED in found.message
+        outcome = None if failed else self._deliveries.outcome_of(found.link)
         return Work(
             request,
             found.run_id,
