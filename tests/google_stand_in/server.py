@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -119,6 +120,8 @@ class GoogleStandIn:
         self.token_s = 3600.0
         self.people: dict[str, str] = {}
         """Refresh token -> e-mail."""
+        self.codes: dict[str, str] = {}
+        """Code of a login that somebody agreed to -> e-mail; each is good for once."""
         self.is_shut_out: set[str] = set()
         """Accounts that get no token any more."""
         self.lock = threading.RLock()
@@ -196,6 +199,8 @@ class GoogleStandIn:
             claims = fields["assertion"].split(".")[1]
             claims += "=" * (-len(claims) % 4)
             account = json.loads(base64.urlsafe_b64decode(claims))["iss"]
+        elif "code" in fields:
+            account = self.codes.pop(fields["code"], "")
         else:
             account = self.people.get(fields.get("refresh_token", ""), "")
         if not account or account in self.is_shut_out:
@@ -204,9 +209,11 @@ class GoogleStandIn:
             self._n_tokens += 1
             token = f"ya29.stand-in-{self._n_tokens}"
             self.tokens[token] = (account, time.monotonic() + self.token_s)
-        return Answer(
-            200, {"access_token": token, "expires_in": self.token_s, "token_type": "Bearer"}
-        )
+        given = {"access_token": token, "expires_in": self.token_s, "token_type": "Bearer"}
+        if "code" in fields:
+            given["refresh_token"] = f"refresh-{self._n_tokens}-{account}"
+            self.people[given["refresh_token"]] = account
+        return Answer(200, given)
 
 
 @contextmanager
@@ -257,8 +264,15 @@ def google_stand_in() -> Iterator[GoogleStandIn]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Silent about clients that were killed or that hung up."""
+            if not isinstance(sys.exception(), OSError):
+                super().handle_error(request, client_address)
+
+    server = Server(("127.0.0.1", 0), Handler)
     google.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -268,6 +282,7 @@ def google_stand_in() -> Iterator[GoogleStandIn]:
         server.shutdown()
         server.server_close()
         thread.join()
+        google.drive.close()
 
 
 _KEYS: list[str] = []

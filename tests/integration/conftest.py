@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from wakeful.catalog import load_catalog
-from wakeful.config import Config, Executor, Lab, Library, Work, open_library, write_library
+from wakeful.config import Config, Lab, Library, Work, open_library, write_library
+from wakeful.executor_config import Executor
 from wakeful.executors.local import LocalExecutor
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger

@@ -12,8 +12,9 @@ import pytest
 
 from wakeful.analysis import open_library
 from wakeful.catalog import load_catalog
-from wakeful.config import Config, Executor, Lab, Work, write_library
+from wakeful.config import Config, Lab, Work, write_library
 from wakeful.config import open_library as open_config
+from wakeful.executor_config import Executor
 from wakeful.executors.local import LocalExecutor
 from wakeful.ledger import Ledger
 from wakeful.model.time import Interval

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from wakeful.analysis import open_library
-from wakeful.config import Config, Executor, Lab, Work, write_library
+from wakeful.config import Config, Lab, Work, write_library
+from wakeful.executor_config import Executor
 from wakeful.simulate.neuralynx import write_neuralynx
 from wakeful.simulate.plan import RecordingPlan, RegionPlan, RegionProfile, SubjectPlan
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from wakeful.config import Config, Executor, Lab, Work, write_library
+from wakeful.config import Config, Lab, Work, write_library
+from wakeful.executor_config import Executor
 from wakeful.ledger import Ledger
 from wakeful.sheet.interface import Status
 from wakeful.simulate.neuralynx import write_neuralynx

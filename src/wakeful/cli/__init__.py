@@ -42,6 +42,7 @@ _COMMANDS = {
     "compress": "store.compress",
     "doctor": "inspection.doctor",
     "sheet": "sheet.sheet_app",
+    "google": "google.google_app",
     "export": "export.export_app",
     "marks": "marks.marks_app",
     "train": "training.train_app",

@@ -23,7 +23,8 @@ from wakeful.cli.output import (
     print_table,
     progress_bar,
 )
-from wakeful.config import CONFIG_NAME, Config, Executor, Lab, Work, open_library, write_library
+from wakeful.config import CONFIG_NAME, Config, Lab, Work, open_library, write_library
+from wakeful.executor_config import Executor
 from wakeful.io.store import Store
 from wakeful.model.epochs import Hypnogram, State
 from wakeful.model.errors import BadParameters, StepFailed

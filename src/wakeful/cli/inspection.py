@@ -24,9 +24,10 @@ from wakeful.config import open_library
 from wakeful.io.codec import to_plain
 from wakeful.io.store import Receipt, Store, digest_file
 from wakeful.model.errors import UnknownResult
+from wakeful.model.findings import Finding
 from wakeful.pipeline.verify import Comparison, Verification, chain_of
 from wakeful.pipeline.verify import verify as verify_result
-from wakeful.service.checkup import Finding, examine
+from wakeful.service.checkup import examine
 from wakeful.service.reference import describe_steps, masks_text, steps_markdown
 
 
@@ -216,15 +217,25 @@ def explain(
 
 
 def doctor(
+    google: Annotated[
+        bool,
+        typer.Option(
+            "--google", help="Look at the Google account, its sheets and its Drive folder too."
+        ),
+    ] = False,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Is everything in place, and what to do if not.
 
-    Checks the environment, disk, library folder, database and time zone. Ends with 1 where
-    something would keep Wakeful from working.
+    Checks the environment, disk, library folder, database and time zone; with --google each
+    permission at Google by itself. Ends with 1 where something would keep Wakeful from working.
     """
     findings = examine(library)
+    if google:
+        from wakeful.service.google_checkup import examine_google
+
+        findings = (*findings, *examine_google(open_library(library)))
     if as_json:
         print_json([to_plain(finding) for finding in findings])
     else:

@@ -11,6 +11,8 @@ from rich.markup import escape
 
 from wakeful.catalog import load_catalog
 from wakeful.cli.output import LibraryOption, console, library_open, print_table
+from wakeful.config import CONFIG_NAME, open_library
+from wakeful.model.errors import BadConfig
 from wakeful.service.row_rules import make_context
 from wakeful.sheet.by_ending import read_rows_file, write_rows_file
 from wakeful.sheet.interface import COLUMNS
@@ -78,6 +80,46 @@ def delete_row(row: RowArgument, library: LibraryOption = None) -> None:
     with library_open(library, getpass.getuser()) as (_, _, sheet):
         sheet.delete(row)
     console.print(f"row {row} deleted", highlight=False)
+
+
+@sheet_app.command("setup")
+def set_up_sheet(
+    address: Annotated[
+        str, typer.Argument(help="The Google Sheet's address, copied from the browser.")
+    ],
+    library: LibraryOption = None,
+) -> None:
+    """Make a Google Sheet ready: headers, choices, tick boxes, colours, protected columns, help.
+
+    May be run again at any time: what is missing is added, and nothing that people typed is
+    touched.
+    """
+    from wakeful.front_config import sheet_key
+    from wakeful.google.account import read_account
+    from wakeful.google.pace import Pace
+    from wakeful.google.spreadsheet import Spreadsheet
+    from wakeful.sheet.google_template import Choices, set_up
+
+    try:
+        key = sheet_key(address)
+    except ValueError as error:
+        raise BadConfig(str(error), where="wakeful sheet setup") from None
+    opened = open_library(library)
+    context = make_context(opened, load_catalog())
+    book = Spreadsheet(key, read_account(opened), Pace(), Pace())
+    done = set_up(book, Choices(context.analyses, context.params))
+    console.print(f"{escape(done.title)} is ready", highlight=False)
+    for name in done.added_tabs:
+        console.print(f"added the tab {escape(name)}", highlight=False)
+    if done.added_columns:
+        console.print(f"added columns: {escape(', '.join(done.added_columns))}", highlight=False)
+    if key not in map(sheet_key, opened.config.google.sheets):
+        console.print(
+            f"next: write under \\[google] in {escape(str(opened.root / CONFIG_NAME))}:\n"
+            f'sheets = \\["{escape(address)}"]',
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @sheet_app.command("columns")

@@ -1,5 +1,5 @@
-"""Transfers on this machine, everything else on the cluster: the nodes rarely see where data is
-recorded.
+"""Transfers and deliveries on this machine, everything else on the cluster: the nodes rarely see
+where data is recorded, and seldom the world outside.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from wakeful.executors.interface import JOB_NAME, AttemptStatus, Executor, read_json
 
-HERE = "take_in"
-"""The kind of job that stays on this machine."""
+HERE = frozenset({"take_in", "deliver"})
+"""The kinds of jobs that stay on this machine."""
 
 
 class TwoPlaces:
@@ -17,7 +17,7 @@ class TwoPlaces:
 
     Parameters
     ----------
-    here : for transfers
+    here : for transfers and deliveries
     cluster : for the rest
     """
 
@@ -51,5 +51,5 @@ class TwoPlaces:
             job = read_json(folder / JOB_NAME)
             if job is None:
                 return self._here  # nothing was said yet: nowhere has it been started
-            self._is_here[folder] = job.get("kind") == HERE
+            self._is_here[folder] = job.get("kind") in HERE
         return self._here if self._is_here[folder] else self._cluster

@@ -78,12 +78,16 @@ def _print_traceback() -> None:
 
 def _is_passing(error: WakefulError) -> bool:
     """Whether another try, later, may go well."""
+    from wakeful.delivery import TargetAway
+    from wakeful.google.calls import GoogleAway
     from wakeful.io.mirror import TakenInElsewhere
 
+    if isinstance(error, TakenInElsewhere | StillGrowing | TargetAway | GoogleAway):
+        return True
     cause = error.__cause__
     if isinstance(cause, OSError):
         return cause.errno in _PASSING
-    return isinstance(cause, MemoryError) or isinstance(error, TakenInElsewhere | StillGrowing)
+    return isinstance(cause, MemoryError)
 
 
 _PASSING = frozenset(
@@ -156,7 +160,34 @@ def _run_steps(job: dict[str, Any], progress: _Progress) -> str:
     return f"made {len(made)} of {len(planned.tasks)} results"
 
 
-_RUN = {"take_in": _take_in, "steps": _run_steps}
+def _deliver(job: dict[str, Any], progress: _Progress) -> str:
+    from wakeful.config import open_library
+    from wakeful.delivery import deliver_session, target_key
+    from wakeful.model.errors import BadConfig
+
+    library = open_library(Path(job["library"]))
+    if target_key(library) != job["target"]:
+        raise BadConfig(
+            "names another place to deliver to than when the service started",
+            where="wakeful.toml: delivery",
+            remedy="start the service anew",
+        )
+    done = deliver_session(
+        library,
+        Path(job["folder"]),
+        str(job["subject"]),
+        str(job["session"]),
+        lambda n_bytes, total: progress.say(
+            f"delivering {n_bytes / 1e6:.0f} of {total / 1e6:.0f} MB", n_bytes / max(total, 1)
+        ),
+    )
+    kept = f"; left, since somebody changed them: {', '.join(done.kept)}" if done.kept else ""
+    return (
+        f"sent {done.n_sent} files, {done.n_unchanged} were there, removed {done.n_removed}{kept}"
+    )
+
+
+_RUN = {"take_in": _take_in, "steps": _run_steps, "deliver": _deliver}
 
 
 def _leave(folder: Path, *, ok: bool, message: str, again: bool = False) -> int:

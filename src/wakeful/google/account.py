@@ -18,6 +18,7 @@ SCOPES: Final = (
     "https://www.googleapis.com/auth/spreadsheets",
     "https://www.googleapis.com/auth/drive",
 )
+_TOKENS: Final = "https://oauth2.googleapis.com/token"
 _REMEDY: Final = (
     "download the JSON key of a service account, or run `wakeful google login`; "
     "see the tutorial on Google Sheets"
@@ -83,7 +84,15 @@ def make_account(values: dict[str, Any], where: str) -> Account:
             made = service_account.Credentials.from_service_account_info(values, scopes=SCOPES)
             return Account("service account", str(values["client_email"]), made)
         if kind == "authorized_user":
-            person = credentials.Credentials.from_authorized_user_info(values, scopes=SCOPES)
+            # Not by the library's own reader: it overrides where the file says that tokens are had.
+            person = credentials.Credentials(
+                None,
+                refresh_token=str(values["refresh_token"]),
+                token_uri=str(values.get("token_uri") or _TOKENS),
+                client_id=str(values["client_id"]),
+                client_secret=str(values["client_secret"]),
+                scopes=SCOPES,
+            )
             return Account("person", "", person)
     except (ValueError, KeyError) as error:
         # Not the error's own text: it may quote the key.

@@ -54,7 +54,7 @@ def explain(status: int, body: bytes | str, *, where: str, account: str) -> Wake
     """
     message, reason = _read(body)
     said = f"Google says {status}: {message}" if message else f"Google says {status}"
-    if status == 429 or status >= 500 or (status == 403 and reason in _PASSING_REASONS):
+    if status in (408, 429) or status >= 500 or (status == 403 and reason in _PASSING_REASONS):
         return GoogleAway(said, where=where, remedy="it is tried again after a while")
     if reason == "storageQuotaExceeded":
         return GoogleRefused(

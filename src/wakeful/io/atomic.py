@@ -32,12 +32,19 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file: temporary name, fsync, rename, fsync of the folder."""
+def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a whole file: temporary name, fsync, rename, fsync of the folder.
+
+    Parameters
+    ----------
+    private : nobody but the owner may read it (mode 600), not even while it is written
+    """
     # Random too: numbers of processes repeat on another machine that shares the disk.
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     try:
         with temporary.open("wb") as file:
+            if private:
+                os.fchmod(file.fileno(), 0o600)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -48,14 +55,14 @@ def write_bytes(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, private: bool = False) -> None:
     """Write JSON as `write_bytes` does; NaN is refused rather than written as something else.
 
     Names of files need not be UTF-8. Python holds their other bytes as lone surrogates, which are
     written as JSON's own escapes, so that the name comes back as it was.
     """
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))
+    write_bytes(path, (text + "\n").encode(errors="backslashreplace"), private=private)
 
 
 def storable_text(text: str) -> str:

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wakeful.io.atomic import sync_folder, write_bytes, write_json
+from wakeful.io.published import MANIFEST
 from wakeful.model.errors import BadRow, BrokenArtefact
-
-MANIFEST = ".wakeful-manifest.json"
-"""Which files are ours, with the hash of what we wrote: {"files": {name: [sha256, ...]}}."""
 
 _FORBIDDEN = set('<>:"/\\|?*')
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))}

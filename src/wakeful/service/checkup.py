@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,22 +19,13 @@ from wakeful.config import Library, open_library
 from wakeful.executors.slurm_commands import ClusterSilent, has_slurm, partitions
 from wakeful.ledger import Ledger
 from wakeful.model.errors import WakefulError
+from wakeful.model.findings import Finding
 from wakeful.pipeline.machine import code_version, library_versions
 from wakeful.service.lock import hold_library
 
 _LOW_DISK = 50e9
 _NO_DISK = 2e9
 _NETWORK_FILESYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "lustre", "beegfs"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    verdict: Literal["good", "note", "bad"]
-    found: str
-    remedy: str = ""
 
 
 def examine(path: Path | None) -> tuple[Finding, ...]:

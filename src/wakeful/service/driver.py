@@ -130,6 +130,13 @@ class Driver:
         message = driven.message or driven.status.message
         return driven.state, message, driven.status.fraction
 
+    def may_pass(self, name: str) -> bool:
+        """Whether a job failed for a reason that passes by itself."""
+        driven = self._driven.get(name)
+        if driven is None:
+            return False
+        return driven.status.again or driven.status.state is AttemptState.DIED
+
     def adopt(self, name: str) -> bool:
         """Take over an attempt that an earlier service left running."""
         if name in self._driven:
@@ -329,6 +336,8 @@ def _facts_of(description: dict[str, Any]) -> dict[str, str]:
     """What a job is about, as its job.json has it."""
     if description.get("kind") == "take_in":
         return {"source": str(description.get("source", ""))}
+    if description.get("kind") == "deliver":
+        return {name: str(description.get(name, "")) for name in ("kind", "subject", "session")}
     job = description.get("job")
     if not isinstance(job, dict):
         return {}
@@ -343,4 +352,6 @@ def _facts_of(description: dict[str, Any]) -> dict[str, str]:
 
 
 def _place_of(description: dict[str, Any]) -> str | None:
+    if description.get("kind") == "deliver":
+        return "delivery"  # one at a time: they share their target
     return str(description["folder"]) if description.get("kind") == "take_in" else None

@@ -19,6 +19,7 @@ from wakeful.model.quality import Mark
 from wakeful.pipeline.keys import digest
 from wakeful.pipeline.machine import code_version
 from wakeful.pipeline.versions import describe_installed, read_version
+from wakeful.service.deliveries import UNDELIVERED, Deliveries
 from wakeful.service.work import LOOK_AGAIN_S, Counts, Work
 from wakeful.sheet.interface import SheetRow, Status
 from wakeful.sheet.request import Request
@@ -64,12 +65,16 @@ class FinishedRows:
     Parameters
     ----------
     library, ledger, catalog : what the service works with
+    deliveries : knows where what was published is
     """
 
-    def __init__(self, library: Library, ledger: Ledger, catalog: Catalog) -> None:
+    def __init__(
+        self, library: Library, ledger: Ledger, catalog: Catalog, deliveries: Deliveries
+    ) -> None:
         self._library = library
         self._ledger = ledger
         self._catalog = catalog
+        self._deliveries = deliveries
         self._circumstances: str | None = None
         self.facts = RowFacts(library)
         """What sheets say of the rows' animals and parameter sets."""
@@ -95,13 +100,18 @@ class FinishedRows:
         ):
             return None
         number = found.row_id % _SPREAD
+        # The ledger has the report here; where that was delivered may have changed since.
+        failed = UNDELIVERED in found.message
+        outcome = None if failed else self._deliveries.outcome_of(found.link)
         return Work(
             request,
             found.run_id,
             status=Status(found.status),
             message=found.message,
             progress=found.progress,
-            link=found.link,
+            link=outcome.link if outcome is not None else found.link,
+            report=found.link,
+            undelivered=self._deliveries.is_on and outcome is None,
             published=True,
             signature=found.signature,
             marks=marks,
@@ -124,7 +134,7 @@ class FinishedRows:
             signature=signature,
             status=str(work.status),
             progress=work.progress,
-            link=work.link,
+            link=work.report,
             message=work.message,
             session=counts.session,
             n_results=counts.n_results,

@@ -1,25 +1,29 @@
-"""Is everything in place at Google? Each thing that is needed by itself, and which one is missing."""
+"""Is everything in place at Google? Each thing that is needed, and which one is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from wakeful.config import Library
+from wakeful.delivery.check_drive import check_drive
 from wakeful.front_config import sheet_key
 from wakeful.google.account import Account, read_account
 from wakeful.google.calls import SHEETS_ROOT, root_of
 from wakeful.google.pace import Pace
 from wakeful.google.spreadsheet import RangeValues, Spreadsheet
 from wakeful.model.errors import BadRow, WakefulError
-from wakeful.service.checkup import Finding
+from wakeful.model.findings import Finding
 from wakeful.sheet.google_sheet import GoogleSheet
 from wakeful.sheet.headers import fold_header
 from wakeful.sheet.outside import ROWS_TAB, TABLE_TABS, to_text
 
 
 def examine_google(library: Library) -> tuple[Finding, ...]:
-    """The account, and each sheet that wakeful.toml names."""
-    return tuple(_examine(library))
+    """The account, each sheet that wakeful.toml names, and the folder in Drive."""
+    findings = tuple(_examine(library))
+    if any(one.verdict == "bad" for one in findings[:2]):
+        return findings  # without the account nothing else can be asked
+    return (*findings, *check_drive(library))
 
 
 def _examine(library: Library) -> Iterator[Finding]:

@@ -23,21 +23,21 @@ from wakeful.model.quality import Mark
 from wakeful.pipeline.keys import digest
 from wakeful.pipeline.needs import describe_job
 from wakeful.pipeline.plan import Job, Plan, Task
+from wakeful.service.deliveries import Deliveries
 from wakeful.service.driver import Driver, DriveState
 from wakeful.service.finished import FinishedRows
 from wakeful.service.intake import Intake
 from wakeful.service.planning import check_can_compute, plan_request
-from wakeful.service.publication import publish_row
+from wakeful.service.publishing import Publishing
 from wakeful.service.pulse import Pulse
 from wakeful.service.room import Room
 from wakeful.service.row_rules import make_context
-from wakeful.service.set_aside import makeable, without_missing
+from wakeful.service.set_aside import makeable
 from wakeful.service.standing import StandingRows
 from wakeful.service.steering import Steering, stop_gone
-from wakeful.service.targets import Prepared, all_marks, marks_of, prepare
+from wakeful.service.targets import all_marks, marks_of, prepare
 from wakeful.service.time_left import TimeLeft
 from wakeful.service.work import (
-    LOOK_AGAIN_S,
     RowView,
     Watch,
     Work,
@@ -46,7 +46,6 @@ from wakeful.service.work import (
     make_update,
     make_view,
     name_source,
-    say_how_far,
     summarise,
 )
 from wakeful.sheet.interface import Sheet, SheetRow, Status, StatusUpdate
@@ -85,18 +84,22 @@ class Service:
         self._time_left = TimeLeft(ledger, library.config.executor.slots)
         self._swept = -_SWEEP_EVERY_S
         self._stopping = False
-        self._finished = FinishedRows(library, ledger, catalog)
         self._is_standing = False
         self._to_look_through: Work | None = None
         config = library.config.executor
         self._driver = Driver(
             executor, ledger, library.jobs, slots=config.slots, attempts=config.attempts
         )
+        deliveries = Deliveries(library, self._driver)
+        self._finished = FinishedRows(library, ledger, catalog, deliveries)
         self.pulse: Pulse | None = None
         """How the last pass went."""
         self._intake = Intake(library, self._driver, self._room, self._begin)
         self._steering = Steering(ledger, self._driver, self._intake)
         self._standing = StandingRows(ledger, self._steering)
+        self._publishing = Publishing(
+            library, self._store, catalog, ledger, self._finished, deliveries, self._begin
+        )
 
     def run_once(
         self, watch: Watch | None = None, patience_s: float | None = None
@@ -244,6 +247,7 @@ class Service:
         if work.has_ended:
             is_due = work is self._to_look_through or work.wants_another_look()
             if not (is_due or self._marks_changed(work)):
+                self._publishing.try_again(work)
                 return
             work.start_over()
         work.lacks_room = False
@@ -253,8 +257,9 @@ class Service:
             return
         if not self._run_jobs(work):
             return
-        if not work.published:
-            self._publish(work)
+        self._publishing.publish(work)
+        if work.has_ended and self._is_standing:
+            work.let_go()
 
     def _plan(self, work: Work) -> bool:
         """Plan what can be computed; False where a recording that goes on has nothing yet."""
@@ -427,53 +432,6 @@ class Service:
         if entries:
             self._ledger.index_results(entries)
         return entries
-
-    def _publish(self, work: Work) -> None:
-        if work.plan is None or work.prepared is None:
-            raise RuntimeError("published before it was planned")
-        plan = without_missing(work.plan, work.jobs, work.missing, work.given_up)
-        if plan.goes_on:
-            self._publish_meanwhile(work, plan, work.prepared)
-            return
-        if work.made:
-            self._begin(work, RunState.PUBLISHING)
-        publication = publish_row(
-            self._library, self._store, self._catalog, work.request, work.prepared, plan
-        )
-        work.published = True
-        n_tasks = len(plan.tasks)
-        work.progress = (
-            f"{n_tasks} results, nothing was computed anew"
-            if work.made == 0
-            else f"{n_tasks} results, {work.made} computed"
-        )
-        if work.missing:
-            work.progress = f"{n_tasks} of {n_tasks + len(work.missing)} results, the rest failed"
-        work.link = str(publication.report)
-        warnings = publication.warnings
-        work.end(Status.DONE_WITH_WARNINGS if warnings else Status.DONE, " | ".join(warnings))
-        run = self._ledger.run(work.run_id)
-        if run.state is not RunState.DONE:
-            self._begin(work, RunState.PUBLISHING)
-            self._ledger.set_run(work.run_id, RunState.DONE, storable_text(work.message))
-        if not work.given_up:
-            self._finished.keep(run.row_id, work)
-        if self._is_standing:
-            work.let_go()
-
-    def _publish_meanwhile(self, work: Work, plan: Plan, prepared: Prepared) -> None:
-        """What a recording that goes on has given so far."""
-        warnings = (*prepared.warnings, *plan.notes)
-        summed_s, closed_s = plan.summary.duration_s, plan.session.duration_s
-        if summed_s > 0:
-            publication = publish_row(
-                self._library, self._store, self._catalog, work.request, prepared, plan
-            )
-            work.link, warnings = str(publication.report), publication.warnings
-        work.published, work.pause_s = True, LOOK_AGAIN_S
-        work.status = Status.FOLLOWING
-        work.progress = say_how_far(closed_s, summed_s, plan.session.block_s)
-        work.message = " | ".join(warnings)
 
     def _begin(self, work: Work, state: RunState) -> None:
         if work.started is None:

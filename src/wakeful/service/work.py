@@ -53,6 +53,12 @@ class Work:
     message: str = ""
     progress: str = ""
     link: str = ""
+    report: str = ""
+    """Path of its report here, where `link` leads elsewhere too."""
+    delivery: str = ""
+    """How far its delivery is, while that goes on."""
+    undelivered: bool = False
+    """Whether what was published is not yet where people look for it."""
     time_left: str = ""
     """How long it is likely to take yet; "" where nothing is computed."""
     started: datetime | None = None
@@ -142,6 +148,7 @@ class Work:
         self.manifest = self.prepared = self.plan = None
         self.jobs, self.missing, self.made, self.given_up = (), set(), 0, {}
         self.growing = self.published = self.lacks_room = self.is_trusted = False
+        self.undelivered, self.delivery = False, ""
 
     def count(self) -> Counts:
         """What is shown of it, as far as it is known."""
@@ -214,7 +221,9 @@ def make_update(row: SheetRow, work: Work, clock: Callable[[datetime], str]) -> 
     return StatusUpdate(
         identifier=row.identifier,
         status=work.status,
-        progress=storable_text(", ".join(filter(None, (work.progress, work.time_left)))),
+        progress=storable_text(
+            ", ".join(filter(None, (work.progress, work.delivery, work.time_left)))
+        ),
         started=row.started if keep else started,
         finished=row.finished if keep else finished,
         link=storable_text(work.link),

@@ -127,7 +127,9 @@ _STATUS_HELP: Final = {
         "provisional."
     ),
     Status.PAUSED: "Somebody paused the row or the library: nothing new is started.",
-    Status.PUBLISHING: "Figures and report are being written.",
+    Status.PUBLISHING: (
+        "Figures and report are being written, or on their way to where people look for them."
+    ),
     Status.DONE: "Everything asked for is there; the link leads to it.",
     Status.DONE_WITH_WARNINGS: "Everything is there; the message says what to know about it.",
     Status.FAILED: "An analysis ended in an error; the message says which and what to do.",

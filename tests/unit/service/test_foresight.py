@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wakeful.config import Config, Executor, Lab, Library, Work
+from wakeful.config import Config, Lab, Library, Work
+from wakeful.executor_config import Executor
 from wakeful.io.store import Store
 from wakeful.ledger import Ledger, ResultEntry, Sample
 from wakeful.oversight_config import Notices, Service

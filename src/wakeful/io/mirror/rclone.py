@@ -6,6 +6,7 @@ configuration, with its passwords, which are never read, shown or stored by Wake
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -14,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -154,6 +155,7 @@ class Rclone:
         *,
         unless_in: Path | None = None,
         files: Sequence[str] | None = None,
+        always: bool = False,
         progress: Progress | None = None,
     ) -> None:
         """Copy what the target lacks or has in another size or of another time.
@@ -162,9 +164,11 @@ class Rclone:
         ----------
         unless_in : a folder; what is there already, with size and time, is not copied
         files : only these
+        always : whatever the target has
         progress : called with bytes done and in all
         """
         extra = [] if unless_in is None else ["--compare-dest", str(unless_in)]
+        extra += ["--ignore-times"] * always
         if self.bandwidth_mb_per_s:
             extra += ["--bwlimit", f"{max(1, round(self.bandwidth_mb_per_s * 1e6))}B"]
         place = source if is_remote(source) else target
@@ -208,6 +212,37 @@ class Rclone:
         if said.code != 0 and not wrong:
             raise self._failure(place, said.errors)
         return wrong
+
+    def read_md5(self, place: str, files: Iterable[str]) -> dict[str, str]:
+        """MD5 of those of some files that are at a place; they are read where it knows none.
+
+        Raises
+        ------
+        NoRecording
+            The place is not there.
+        """
+        with _only(sorted(files)) as which:
+            listed = ["lsjson", "-R", "--files-only", "--hash", "--hash-type", "md5", *which, place]
+            entries = json.loads(self._run(place, listed).output or "[]")
+        found = {str(e["Path"]): str((e.get("Hashes") or {}).get("md5") or "") for e in entries}
+        if unknown := sorted(name for name, md5 in found.items() if not md5):
+            with _only(unknown) as which:
+                said = self._run(place, ["hashsum", "md5", "--download", *which, place])
+            for line in said.output.splitlines():
+                md5, _, name = line.partition("  ")
+                if name in found:
+                    found[name] = md5
+        return found
+
+    def delete(self, place: str, files: Sequence[str]) -> None:
+        """Delete some files at a place."""
+        with _only(files) as which:
+            self._run(place, ["delete", *which, place])
+
+    def remove_if_empty(self, place: str) -> None:
+        """Remove a folder in which nothing is; many a place has no folders at all."""
+        with contextlib.suppress(NoRecording):
+            self._run(place, ["rmdirs", place])
 
     def find_local(self, place: str) -> Path | None:
         """Where a remote lies that is no more than a folder of this machine; else None."""
