@@ -85,6 +85,15 @@ class Animal(Section):
         """First and last day of each stretch of baseline."""
         return _read_days(self.baseline)
 
+    def tells_group(self, *names: str) -> str:
+        """Which of genotype and drug can be read from names of files and folders; "" for none."""
+        said = re.sub(r"[^a-z0-9]", "", " ".join(names).casefold())
+        for column in ("genotype", "drug"):
+            word = re.sub(r"[^a-z0-9]", "", str(getattr(self, column)).casefold())
+            if len(word) >= 2 and word in said:
+                return column
+        return ""
+
     def blinded(self) -> Animal:
         """The animal without what tells groups apart."""
         return self.model_copy(update=dict.fromkeys(TELLS_GROUPS, ""))

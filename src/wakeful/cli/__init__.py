@@ -46,6 +46,7 @@ _COMMANDS = {
     "export": "export.export_app",
     "marks": "marks.marks_app",
     "train": "training.train_app",
+    "unblind": "blinding.unblind",
     "score": "scoring.score_app",
     "scores": "scores.scores_app",
 }

@@ -15,6 +15,7 @@ from wakeful.catalog import load_catalog
 from wakeful.cli.output import LibraryOption, console, library_open, progress_bar
 from wakeful.io.store import Store
 from wakeful.publish.folder import session_folder
+from wakeful.service.blinding import is_blinded
 from wakeful.service.lookup import find_session
 
 if TYPE_CHECKING:
@@ -207,10 +208,17 @@ def _gather(
     """What is handed on, and where to."""
     from wakeful.service.sharing import gather
 
-    with library_open(library, getpass.getuser()) as (opened, _, sheet):
+    with library_open(library, getpass.getuser()) as (opened, ledger, sheet):
         catalog = load_catalog()
         found = find_session(opened, sheet, catalog, session)
-        contents = gather(opened, Store(opened.results), catalog, found, so_far=so_far)
+        contents = gather(
+            opened,
+            Store(opened.results),
+            catalog,
+            found,
+            so_far=so_far,
+            blinded=is_blinded(opened, ledger),
+        )
         return contents, _target(opened, found, out, f"session{suffix}")
 
 

@@ -27,7 +27,7 @@ from wakeful.sheet.request import Request
 LOOK_THROUGH_EVERY_S = 60.0
 _NO_PART_OF_A_PLAN = {"executor", "service", "notices", "google", "inbox", "delivery", "web"}
 """Tables of wakeful.toml that no plan and no report depends on."""
-_OF_THE_PLAN = {"lights", "mains_hz", "excluded"}
+_OF_THE_PLAN = {"lights", "mains_hz", "excluded", "genotype", "drug"}
 """What of an animal a plan or a row's message depends on."""
 _SPREAD = 97
 """Looks at the files of rows that were taken up together are spread over so many steps."""

@@ -76,13 +76,20 @@ class StoredParts(Sequence[T], Generic[T]):
 
 
 def gather(
-    library: Library, store: Store, catalog: Catalog, found: Found, *, so_far: bool = False
+    library: Library,
+    store: Store,
+    catalog: Catalog,
+    found: Found,
+    *,
+    so_far: bool = False,
+    blinded: bool = False,
 ) -> SessionContents:
     """What a session holds: results, what is known of animal and lab, and what made each result.
 
     Parameters
     ----------
     so_far : take the results that are there, and say in the notes how many are not
+    blinded : leave out what tells which group the animal is of, and say so in the notes
 
     Raises
     ------
@@ -104,6 +111,9 @@ def gather(
     sharing = library.config.sharing
     animal = library.animal(found.request.subject)
     notes = [*prepared.warnings, *found.plan.notes]
+    if blinded and animal is not None:
+        animal = animal.blinded()
+        notes.append("genotype, drug, dose and notes of the animal are hidden (blinding)")
     notes += [f"{n_missing} of {len(planned)} results were not there yet"] if n_missing else []
     subject = found.plan.session.subject
     return SessionContents(

@@ -78,6 +78,7 @@ def prepare(
     stream, stream_warnings = choose_stream(description, request.stream)
     stream, channel_warnings = _with_channels(description, stream, request, root)
     session, session_warnings = make_session(request, description, stream, library)
+    session_warnings = (*session_warnings, *_telling_names(request, library))
     if not stream.spans:
         raise BadRecording(
             "holds no samples",
@@ -162,6 +163,15 @@ def make_session(
         block_s=work.block_s,
     )
     return session, (*warnings, *more)
+
+
+def _telling_names(request: Request, library: Library) -> tuple[str, ...]:
+    """A name that gives away what is hidden."""
+    animal = library.animal(request.subject)
+    if animal is None or not library.config.blinding.hide_groups:
+        return ()
+    told = animal.tells_group(request.subject, request.recording.name, request.notes)
+    return (f"the {told} is hidden, and subject, recording or notes tell it",) if told else ()
 
 
 def conditions_of(
