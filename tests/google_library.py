@@ -34,6 +34,10 @@ class GoogleLibrary:
     person: Person
     made: list[OutsideRows] = field(default_factory=list)
 
+    def reopen(self) -> None:
+        """After wakeful.toml was changed."""
+        self.library = open_library(self.library.root)
+
     def make_sheet(self) -> GoogleSheet:
         account = read_account(self.library)
         return GoogleSheet(Spreadsheet(self.book.key, account, Pace(), Pace()))

@@ -79,6 +79,11 @@ class Work(Section):
     transfer: Literal["mirror", "in-place"] = Field(
         "mirror", description="Copy raw data into the library, or hash it where it is"
     )
+    roots: tuple[Path, ...] = Field(
+        (),
+        description="Recordings must lie in these folders; empty: anywhere that the service can "
+        "read. Worth setting where people outside the lab can edit the sheet",
+    )
     follow: bool = Field(
         True,
         description="Analyse the hours that are complete while a recording still goes on (formats "

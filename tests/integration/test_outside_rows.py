@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.google_library import GoogleLibrary, google_library
+from tests.google_stand_in import Asked, Fault
 from tests.google_stand_in.sheets import Formula
 from wakeful.ledger import RowStatus
 from wakeful.model.errors import BadRow
@@ -289,3 +290,55 @@ def test_tabs_say_what_animals_parameters_and_channels_are(
     rows.look()
     assert subjects.get(2, 2) is None
     assert lab.library.animal("M2") is not None
+
+
+def _at_the_next_write(lab: GoogleLibrary, do: Callable[[], None]) -> None:
+    """Let a person do something after the last look, in the instant before the write."""
+
+    def matches(asked: Asked) -> bool:
+        if asked.path.endswith("values:batchUpdate") and asked.method == "POST":
+            do()
+            return True
+        return False
+
+    lab.google.faults.append(Fault("late", matches=matches))
+
+
+def _typed(lab: GoogleLibrary) -> list[dict[str, Any]]:
+    names = ("subject", "recording", "run", "notes", "priority")
+    return [{n: row[n] for n in names} for row in lab.person.rows()]
+
+
+def test_a_column_put_in_while_statuses_are_written_costs_nobody_a_cell(
+    lab: GoogleLibrary, tmp_path: Path
+) -> None:
+    for n in range(4):
+        lab.person.type_row(_row(tmp_path, f"M{n}", notes=f"notes of M{n}", priority=str(n)))
+    typed = _typed(lab)
+    rows = lab.make_rows()
+
+    def put_in_a_column() -> None:
+        for line in lab.book.tab("Sheet1").cells:
+            line.insert(2, None)
+
+    _at_the_next_write(lab, put_in_a_column)
+    rows.look()
+    assert _typed(lab) != typed, "the status stands where notes stood"
+    rows.look()
+    rows.look()
+    assert _typed(lab) == typed
+    assert {row["status"] for row in lab.person.rows()} == {"queued"}
+    assert {line[2] for line in lab.book.tab("Sheet1").cells} == {None}
+
+
+def test_rows_sorted_while_statuses_are_written_are_right_at_the_next_look(
+    lab: GoogleLibrary, tmp_path: Path
+) -> None:
+    lab.person.type_row(_row(tmp_path, "M1"))
+    lab.person.type_row({"subject": "M 2", "recording": str(tmp_path / "day1"), "run": True})
+    rows = lab.make_rows()
+    _at_the_next_write(lab, lambda: lab.person.sort("subject"))
+    rows.look()
+    rows.look()
+    shown = {row["subject"]: row["status"] for row in lab.person.rows()}
+    assert shown == {"M1": "queued", "M 2": "needs attention"}

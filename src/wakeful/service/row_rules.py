@@ -14,6 +14,7 @@ def make_context(library: Library, catalog: Catalog) -> ValidationContext:
         analyses={name: step.title for name, step in catalog.steps.items()},
         params=library.parameter_sets(),
         base=library.root,
+        roots=tuple(library.root / r.expanduser() for r in library.config.work.roots) or None,
         results=(library.results, library.published, library.jobs, library.raw),
         kept=lambda path: (intake_folder(library.raw, path) / MANIFEST_NAME).is_file(),
     )

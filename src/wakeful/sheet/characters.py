@@ -35,12 +35,17 @@ _ORDINALS: Final = (
     *("first", "second", "third", "fourth", "fifth", "sixth"),
     *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
 )
+_ENDINGS: Final = {1: "st", 2: "nd", 3: "rd"}
 _SPACES: Final = "\t\n\r"
 
 
 def ordinal(index: int) -> str:
-    """Where a character stands: 2 -> "third character"."""
-    return f"{_ORDINALS[index]} character" if index < len(_ORDINALS) else f"character {index + 1}"
+    """Where a character stands: 2 -> "third character", 21 -> "22nd character"."""
+    if index < len(_ORDINALS):
+        return f"{_ORDINALS[index]} character"
+    number = index + 1
+    ending = "th" if number % 100 in (11, 12, 13) else _ENDINGS.get(number % 10, "th")
+    return f"{number}{ending} character"
 
 
 def name_of(character: str) -> str:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from wakeful.google.spreadsheet import RangeValues, Spreadsheet
+from wakeful.logs import get_log
 from wakeful.model.errors import BadRow
+from wakeful.sheet.google_writes import Written
 from wakeful.sheet.headers import fold_header
 from wakeful.sheet.interface import FILLED_COLUMNS, SheetRow, StatusUpdate
 from wakeful.sheet.outside import (
@@ -47,6 +49,8 @@ class GoogleSheet:
         self._placed: tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]] | None = None
         """What stands where in them; a look at a sheet in which nothing changed is cheap."""
         self._rows: tuple[SheetRow, ...] | None = None
+        self._written: Written | None = None
+        """What was written last, until the next look has seen where it landed."""
 
     @property
     def name(self) -> str:
@@ -94,6 +98,8 @@ class GoogleSheet:
             return
         self._read()  # the sheet may have been sorted since
         if ranges := self._differences(wanted):
+            values = self._values[ROWS_TAB]
+            self._written = Written.of(ranges, values)
             self._book.write(ranges)
             self._note(ranges)
 
@@ -134,8 +140,32 @@ class GoogleSheet:
             self._titles = _find_tabs([tab.title for tab in tabs])
         found = self._book.read(list(self._titles.values()))
         values = {tab: found[title] for tab, title in self._titles.items()}
+        self._put_right(values[ROWS_TAB])
         if values != self._values:
             self._values, self._placed, self._rows = values, None, None
+
+    def _put_right(self, values: list[list[Any]]) -> None:
+        """Where somebody moved columns in the instant of the last write: give back what it hit."""
+        written, self._written = self._written, None
+        if written is None:
+            return
+        hit, lost = written.misplaced(values)
+        if hit:
+            title = self._title(ROWS_TAB)
+            self._book.write([RangeValues(title, r, c, ((t,),)) for (r, c), t in hit.items()])
+            for (row, column), text in hit.items():
+                values[row][column] = text
+            get_log().warning(
+                "columns were moved while statuses were written; what they hit was put back",
+                sheet=self.where,
+                cells=len(hit),
+            )
+        for text in lost:
+            get_log().error(
+                "columns and rows were moved while statuses were written; this cell was hit",
+                sheet=self.where,
+                held=text,
+            )
 
     def _place(self) -> tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]]:
         """What stands where, in the values that were read last."""

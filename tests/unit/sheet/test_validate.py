@@ -136,7 +136,7 @@ MALFORMED: list[tuple[str, dict[str, str], list[str]]] = [
     (
         "invisible far out",
         {"subject": "M0123456789ABC\u2060"},
-        ["character 15 is invisible: WORD JOINER; delete it"],
+        ["15th character is invisible: WORD JOINER; delete it"],
     ),
     (
         "Hangul filler",
