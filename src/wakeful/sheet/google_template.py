@@ -223,6 +223,7 @@ def _look_of_rows(
     requests = _look_of_header(tab, header, helps, [at[c.name] for c in FILLED_COLUMNS])
     texts = [at[c.name] for c in COLUMNS if c.name != "run"]
     requests += [_as_text(tab, place) for place in texts]
+    requests += [_wrapped(tab, at[name]) for name in ("message", "notes")]
     requests += [
         _choice(tab, at["run"], {"type": "BOOLEAN"}, strict=True),
         _choice(
@@ -260,6 +261,7 @@ def _look_of_table(
     message = at["message"]
     requests = _look_of_header(tab, header, helps, [message])
     requests += [_as_text(tab, at[fold_header(name)]) for name in columns]
+    requests.append(_wrapped(tab, message))
     if kind == CHANNELS_TAB:
         kinds = ["lfp", "eeg", "emg", "ttl", "other"]
         requests.append(_choice(tab, at["kind"], _one_of(kinds)))
@@ -370,6 +372,17 @@ def _as_text(tab: TabProperties, place: int) -> dict[str, Any]:
     cell = {"userEnteredFormat": {"numberFormat": {"type": "TEXT", "pattern": "@"}}}
     fields = "userEnteredFormat.numberFormat"
     return {"repeatCell": {"range": _below_header(tab, place), "cell": cell, "fields": fields}}
+
+
+def _wrapped(tab: TabProperties, place: int) -> dict[str, Any]:
+    """Long text goes on in the next line of its cell."""
+    return {
+        "repeatCell": {
+            "range": _below_header(tab, place),
+            "cell": {"userEnteredFormat": {"wrapStrategy": "WRAP"}},
+            "fields": "userEnteredFormat.wrapStrategy",
+        }
+    }
 
 
 def _choice(
