@@ -39,6 +39,10 @@ def is_last_piece(asked) -> bool:
     return is_piece(asked) and stop.isdecimal() and int(stop) + 1 == int(size) > MIB
 
 
+def is_question(asked) -> bool:
+    return asked.method == "PUT" and asked.headers.get("content-range", "").startswith("bytes */")
+
+
 def is_start(asked) -> bool:
     return asked.method in ("POST", "PATCH") and asked.query.get("uploadType") == ["resumable"]
 
@@ -83,6 +87,17 @@ def test_a_fault_while_updating_leaves_one_copy_of_each(lab, name):
     assert lab.tree() == expected(changed)
     after = {f.identifier for files in lab.google.drive.tree(lab.root).values() for f in files}
     assert after == before
+
+
+def test_a_lost_answer_and_a_forgotten_upload_make_no_second_copy(lab):
+    """All that tells then is the identifier that the file got before it was made."""
+    lab.google.faults += [
+        Fault("lost", matches=is_last_piece, times=2),
+        Fault("status", 404, "notFound", matches=is_question),
+    ]
+    lab.deliver(FILES)
+    assert lab.google.faults == []
+    assert lab.tree() == expected(FILES)
 
 
 def test_a_piece_that_was_cut_goes_on_where_it_was(lab):
