@@ -122,11 +122,23 @@ def features_count() -> str:
     return "\n".join(lines)
 
 
+def tab_table(title: str) -> str:
+    """The columns of a tab beside the rows."""
+    from wakeful.sheet.google_template import TABLE_COLUMNS
+
+    lines = ["| column | what it holds |", "|---|---|"]
+    lines += [f"| `{name}` | {_cell(text)} |" for name, text in TABLE_COLUMNS[title].items()]
+    return "\n".join(lines)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "sections of wakeful.toml": configuration_sections,
     "columns filled in by people": lambda: columns_table("person"),
     "columns filled in by Wakeful": lambda: columns_table("wakeful"),
     "statuses": statuses_table,
+    "tab Channels": lambda: tab_table("Channels"),
+    "tab Subjects": lambda: tab_table("Subjects"),
+    "tab Parameters": lambda: tab_table("Parameters"),
     "sleep features": features_table,
     "number of sleep features": features_count,
 }

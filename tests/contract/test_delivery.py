@@ -6,7 +6,9 @@ A new kind joins by one entry in `SITES`.
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -25,7 +27,7 @@ from wakeful.delivery.other_folder import FolderTarget
 from wakeful.delivery.state import SessionState
 from wakeful.google.account import make_account
 from wakeful.google.calls import ENDPOINT
-from wakeful.io.mirror.rclone import Rclone
+from wakeful.io.mirror.rclone import Rclone, find_rclone
 
 ADA = "ada@lab.org"
 
@@ -142,6 +144,27 @@ def _rclone(base: Path) -> Iterator[Site]:
 
 
 @contextmanager
+def _webdav(base: Path) -> Iterator[Site]:
+    """A server that tells no checksums."""
+    there = base / "served"
+    there.mkdir()
+    words = ["serve", "webdav", str(there), "--addr", "127.0.0.1:0", "--dir-cache-time", "0s"]
+    with subprocess.Popen(
+        [str(find_rclone()), *words], stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            found = next(filter(None, (re.search(r"http://\S+?:\d+", x) for x in server.stderr)))
+            site = RcloneSite(there)
+            config = base / "webdav.conf"
+            config.write_text(f"[lab]\ntype = webdav\nvendor = other\nurl = {found[0]}\n")
+            site.target = RcloneTarget(Rclone(config=config, pauses_s=()), "lab:")
+            yield site
+        finally:
+            server.terminate()
+            server.communicate()
+
+
+@contextmanager
 def _drive(base: Path) -> Iterator[Site]:
     with google_stand_in() as google, pytest.MonkeyPatch.context() as patch:
         patch.setenv(ENDPOINT, google.address)
@@ -152,10 +175,13 @@ SITES: dict[str, Callable[[Path], AbstractContextManager[Site]]] = {
     "drive": _drive,
     "folder": _folder,
     "rclone": _rclone,
+    "webdav": _webdav,
 }
 
 
-@pytest.fixture(params=sorted(SITES))
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name == "webdav")) for name in SITES]
+)
 def site(request, tmp_path) -> Iterator[Site]:
     with SITES[request.param](tmp_path) as made:
         yield made

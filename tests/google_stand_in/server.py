@@ -81,6 +81,8 @@ class Fault:
     matches: Callable[[Asked], bool] = lambda asked: True
     times: int = 1
     seconds: float = 0.0
+    retry_after: str = ""
+    """Header of the same name, with "status"."""
 
 
 class Service(Protocol):
@@ -238,6 +240,8 @@ def google_stand_in() -> Iterator[GoogleStandIn]:
             asked = Asked(self.command, split.path, query, headers, body, whose, is_cut)
             if fault is not None and fault.kind == "status":
                 answer = refusal(fault.status, "the stand-in was told to fail", fault.reason)
+                if fault.retry_after:
+                    answer.headers["Retry-After"] = fault.retry_after
             else:
                 answer = google.answer(asked)
             if fault is not None and fault.kind == "late":

@@ -137,6 +137,26 @@ def test_hours_are_analysed_while_the_recording_goes_on(lab, whole, tmp_path):
     assert results_of(other.library.root) == followed
 
 
+@pytest.mark.slow
+def test_the_report_so_far_is_delivered_and_then_the_last_one(lab, whole, tmp_path):
+    nas = tmp_path / "nas"
+    nas.mkdir()
+    toml = lab.library.root / "wakeful.toml"
+    toml.write_text(f'{toml.read_text()}\n[delivery]\nto = "folder"\nfolder = "{nas}"\n')
+    source = tmp_path / "mouse"
+    grow(whole, source, SHARES[-1], 1)
+    lab.add(source, analyses="muscle")
+    view = run_once(lab, ended=False)
+    assert view.update.status == Status.FOLLOWING, view.update.message
+    (report,) = nas.glob("*/*/report.html")
+    assert "provisional" in report.read_text()
+    grow(whole, source, 1.0, 9)
+    view = run_once(lab, ended=True)
+    assert view.update.status in FINISHED, view.update.message
+    assert view.update.link == str(report.parent)
+    assert "provisional" not in report.read_text()
+
+
 def test_a_block_that_fails_holds_up_no_later_hour(lab, whole, tmp_path):
     source = tmp_path / "mouse"
     grow(whole, source, SHARES[1], 1)

@@ -107,7 +107,8 @@ def hide_in_address(address: str) -> str:
 def _is_secret_field(name: str) -> bool:
     low = name.lower()
     return bool(_SECRET_NAME.search(low)) or any(
-        sign in low for sign in ("token", "key", "sig", "secret", "pass", "auth", "code")
+        sign in low
+        for sign in ("token", "key", "sig", "secret", "pass", "auth", "code", "upload_id")
     )
 
 

@@ -60,9 +60,9 @@ _WIDTHS: Final = {
     "value": 160,
 }
 _ANIMAL_HELP: Final = {name: field.description or "" for name, field in Animal.model_fields.items()}
-_TABLE_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
+TABLE_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     CHANNELS_TAB: {
-        **dict.fromkeys(MAP_COLUMNS, ""),
+        **dict.fromkeys(MAP_COLUMNS, "As in a channels file."),
         "map": "Name of a map that rows can name under channels; empty: the map of its subject.",
         "channel": "The channel's name in the recording, e.g. CSC1.",
         "subject": "Whose channel it is; several animals may share one recording.",
@@ -72,14 +72,14 @@ _TABLE_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     SUBJECTS_TAB: {"subject": "The animal's identifier, as in the rows.", **_ANIMAL_HELP},
     PARAMETERS_TAB: {
-        **dict.fromkeys(PARAMETER_COLUMNS, ""),
+        **dict.fromkeys(PARAMETER_COLUMNS, "Anything."),
         "set": "Name of the set, which rows give under parameter set.",
         "step": "The analysis whose parameter it is.",
         "parameter": "Which parameter: see `wakeful steps`.",
         "value": "A number, a text, or a list such as [6, 9].",
     },
 }
-assert list(_TABLE_COLUMNS[SUBJECTS_TAB]) == list(SUBJECT_COLUMNS)
+assert list(TABLE_COLUMNS[SUBJECTS_TAB]) == list(SUBJECT_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _missing(header: Sequence[str], kind: str, where: str, *, has_lines: bool) -
         known = set(map(column_of, header))
         return [column.title for column in COLUMNS if column.name not in known]
     folded = set(map(fold_header, header))
-    columns = [*_TABLE_COLUMNS[kind], "message"]
+    columns = [*TABLE_COLUMNS[kind], "message"]
     return [name for name in columns if fold_header(name) not in folded]
 
 
@@ -256,7 +256,7 @@ def _look_of_table(
     tab: TabProperties, header: Sequence[str], kind: str, email: str
 ) -> list[dict[str, Any]]:
     at = {fold_header(text): place for place, text in enumerate(header) if text}
-    columns = {**_TABLE_COLUMNS[kind], "message": "What is wrong with the line."}
+    columns = {**TABLE_COLUMNS[kind], "message": "What is wrong with the line."}
     helps = {at[fold_header(name)]: text for name, text in columns.items()}
     message = at["message"]
     requests = _look_of_header(tab, header, helps, [message])

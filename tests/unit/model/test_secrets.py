@@ -17,6 +17,7 @@ from wakeful.model.secrets import HIDDEN, Redaction, hide_in_address
         ("https://anna:p@ss@example.org/a", "https://***@example.org/a"),
         ("https://example.org/a?token=abc&page=2", "https://example.org/a?token=***&page=2"),
         ("https://example.org/x?X-Amz-Signature=abc", "https://example.org/x?X-Amz-Signature=***"),
+        ("https://x.org/u?uploadType=a&upload_id=b", "https://x.org/u?uploadType=a&upload_id=***"),
         ("https://hooks.slack.com/services/T1/B2/abcdef", "https://hooks.slack.com/***"),
         ("https://discord.com/api/webhooks/12/abc", "https://discord.com/***"),
         ("slack://TokenA/TokenB/TokenC", "slack://***"),
