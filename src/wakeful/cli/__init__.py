@@ -41,6 +41,7 @@ _COMMANDS = {
     "simulate": "demonstration.simulate",
     "compress": "store.compress",
     "doctor": "inspection.doctor",
+    "serve": "serve.serve",
     "sheet": "sheet.sheet_app",
     "export": "export.export_app",
     "marks": "marks.marks_app",

@@ -16,12 +16,14 @@ from wakeful.ledger.ledger import Ledger
 from wakeful.ledger.marks import MarkCells, MarkRecord
 from wakeful.ledger.notices import NoticeRecord
 from wakeful.ledger.results import ResultEntry
-from wakeful.ledger.rows import RowCells, RowRecord, RowStatus
+from wakeful.ledger.rows import RowCells, RowEdit, RowRecord, RowStatus
 from wakeful.ledger.runs import JobRecord, JobState, RunRecord, RunState, canonical_json
 from wakeful.ledger.samples import Sample
+from wakeful.ledger.watching import WATCHED_COLUMNS, RowWatch
 from wakeful.ledger.wishes import Wish, WishRecord
 
 __all__ = [
+    "WATCHED_COLUMNS",
     "AuditEntry",
     "DuplicateJob",
     "EditConflict",
@@ -37,8 +39,10 @@ __all__ = [
     "NoticeRecord",
     "ResultEntry",
     "RowCells",
+    "RowEdit",
     "RowRecord",
     "RowStatus",
+    "RowWatch",
     "RunRecord",
     "RunState",
     "Sample",

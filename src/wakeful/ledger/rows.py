@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, select
@@ -75,6 +75,17 @@ class RowRecord(RowCells, RowStatus):
     """None where the row is in the sheet."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowEdit:
+    """Cells of one row to be changed."""
+
+    row_id: int
+    changes: Mapping[str, str]
+    """Column of `CELL_COLUMNS` -> new text."""
+    expected: Mapping[str, str] = field(default_factory=dict)
+    """Column -> what the editor saw there."""
+
+
 def _row(found: RowMapping) -> RowRecord:
     return RowRecord(**found)
 
@@ -111,6 +122,46 @@ def _get_present(connection: Connection, row_id: int) -> RowRecord:
     return row
 
 
+def _check_editable(edit: RowEdit) -> None:
+    for column in edit.changes:
+        if column not in CELL_COLUMNS:
+            raise BadRow(
+                f"{column} can't be edited",
+                where=f"row {edit.row_id}",
+                remedy=f"edit one of {', '.join(CELL_COLUMNS)}",
+            )
+    _check_storable(edit.changes, f"row {edit.row_id}")
+
+
+def _edit(connection: Connection, edit: RowEdit, actor: str) -> RowRecord:
+    row = _get_present(connection, edit.row_id)
+    for column, text in edit.expected.items():
+        if row.cell(column) != text:
+            raise EditConflict(
+                f'{column} was changed to "{row.cell(column)}" by somebody else',
+                where=f"row {row.id}",
+                remedy="look at the row again, then edit it",
+            )
+    new = {c: text for c, text in edit.changes.items() if row.cell(c) != text}
+    if not new:
+        return row
+    connection.execute(ROWS.update().where(ROWS.c.id == row.id).values(**new, updated=now_utc()))
+    old = {column: row.cell(column) for column in new}
+    audit.record(connection, actor, "edit", f"row {row.id}", old, new)
+    return _get(connection, row.id)
+
+
+def _add(connection: Connection, cells: RowCells, actor: str) -> RowRecord:
+    now = now_utc()
+    values = {**cells.cells(), **RowStatus().status_cells()}
+    answer = connection.execute(
+        ROWS.insert().values(**values, created=now, updated=now, deleted=None)
+    )
+    row_id = answer.lastrowid
+    audit.record(connection, actor, "add", f"row {row_id}", None, cells.cells())
+    return _get(connection, row_id)
+
+
 class RowStore(Database):
     """The rows. Every change by a person is logged in the same transaction."""
 
@@ -122,20 +173,7 @@ class RowStore(Database):
         BadRow
             A cell holds what is not text.
         """
-        for number, cells in enumerate(rows, start=1):
-            _check_storable(cells.cells(), f"new row {number}")
-        now = now_utc()
-        made: list[RowRecord] = []
-        with self.writing() as connection:
-            for cells in rows:
-                values = {**cells.cells(), **RowStatus().status_cells()}
-                answer = connection.execute(
-                    ROWS.insert().values(**values, created=now, updated=now, deleted=None)
-                )
-                row_id = answer.lastrowid
-                made.append(_get(connection, row_id))
-                audit.record(connection, actor, "add", f"row {row_id}", None, cells.cells())
-        return tuple(made)
+        return self.change_rows((), rows, actor=actor)
 
     def add_row(self, cells: RowCells, *, actor: str) -> RowRecord:
         """Add one row at the end of the sheet."""
@@ -167,32 +205,35 @@ class RowStore(Database):
         BadRow
             A column that is not for typing, or what is not text.
         """
-        for column in changes:
-            if column not in CELL_COLUMNS:
-                raise BadRow(
-                    f"{column} can't be edited",
-                    where=f"row {row_id}",
-                    remedy=f"edit one of {', '.join(CELL_COLUMNS)}",
-                )
-        _check_storable(changes, f"row {row_id}")
+        edit = RowEdit(row_id=row_id, changes=changes, expected=expected or {})
+        return self.change_rows([edit], (), actor=actor)[0]
+
+    def change_rows(
+        self, edits: Sequence[RowEdit], additions: Sequence[RowCells], *, actor: str
+    ) -> tuple[RowRecord, ...]:
+        """Change rows and add others: all of it happens, or nothing.
+
+        Returns
+        -------
+        The changed rows, then the added ones, in the order given.
+
+        Raises
+        ------
+        UnknownRecord
+            A row is not there, or was deleted.
+        EditConflict
+            A cell no longer holds what was expected.
+        BadRow
+            A column that is not for typing, or what is not text.
+        """
+        for edit in edits:
+            _check_editable(edit)
+        for number, cells in enumerate(additions, start=1):
+            _check_storable(cells.cells(), f"new row {number}")
         with self.writing() as connection:
-            row = _get_present(connection, row_id)
-            for column, text in (expected or {}).items():
-                if row.cell(column) != text:
-                    raise EditConflict(
-                        f'{column} was changed to "{row.cell(column)}" by somebody else',
-                        where=f"row {row_id}",
-                        remedy="look at the row again, then edit it",
-                    )
-            new = {c: text for c, text in changes.items() if row.cell(c) != text}
-            if not new:
-                return row
-            connection.execute(
-                ROWS.update().where(ROWS.c.id == row_id).values(**new, updated=now_utc())
-            )
-            old = {column: row.cell(column) for column in new}
-            audit.record(connection, actor, "edit", f"row {row_id}", old, new)
-            return _get(connection, row_id)
+            changed = [_edit(connection, edit, actor) for edit in edits]
+            added = [_add(connection, cells, actor) for cells in additions]
+        return (*changed, *added)
 
     def delete_row(self, row_id: int, *, actor: str) -> RowRecord:
         """Take a row out of the sheet; it is kept, marked as deleted, with its runs."""

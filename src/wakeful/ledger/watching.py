@@ -1,0 +1,67 @@
+"""Seeing that the rows changed, without reading them each time."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from types import TracebackType
+from typing import Final, Self
+
+from wakeful.ledger.database import Database
+from wakeful.ledger.schema import CELL_COLUMNS, STATUS_COLUMNS
+
+WATCHED_COLUMNS: Final = (*CELL_COLUMNS, *STATUS_COLUMNS)
+
+_QUERY: Final = (
+    f"SELECT id, {', '.join(WATCHED_COLUMNS)} FROM rows WHERE deleted IS NULL ORDER BY id"  # noqa: S608 -- the names are ours
+)
+
+
+class RowWatch:
+    """Looks at the rows again and again; costs next to nothing while nobody writes.
+
+    SQLite counts the commits that a connection sees others make. So the watch has a connection of
+    its own, and a change made in this very process counts too.
+
+    Parameters
+    ----------
+    database : whose rows
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._connection = sqlite3.connect(
+            database.path, check_same_thread=False, isolation_level=None
+        )
+        self._connection.execute("PRAGMA query_only=ON")
+        self._lock = threading.Lock()
+        self._seen = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+    def look(self) -> dict[int, tuple[str, ...]] | None:
+        """Row number -> its texts under `WATCHED_COLUMNS`; None where nothing was written since.
+
+        A row that is deleted is not among them.
+        """
+        with self._lock:
+            # Before reading: what is written in between is then found by the next look.
+            (count,) = self._connection.execute("PRAGMA data_version").fetchone()
+            if count == self._seen:
+                return None
+            rows = {row[0]: row[1:] for row in self._connection.execute(_QUERY)}
+            self._seen = count
+            return rows
