@@ -84,7 +84,12 @@ class Guard:
     def _actor(self, headers: Headers) -> str:
         if not self._site.trusted_user_header:
             return self._site.person
-        return headers.get(self._site.trusted_user_header, "").strip()
+        name = headers.get(self._site.trusted_user_header, "").strip()
+        try:
+            # Headers are bytes; proxies send names as UTF-8.
+            return name.encode("latin-1").decode()
+        except UnicodeDecodeError:
+            return name
 
     def _refuse(self, method: str, headers: Headers) -> str:
         """Why a request is not let through; "" where it is."""

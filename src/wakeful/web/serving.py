@@ -52,6 +52,8 @@ def bind(site: Site, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
+        # At once: who asks before the server has begun waits, instead of being turned away.
+        listener.listen()
     except OSError as error:
         listener.close()
         raise _unusable(site, port, error) from error

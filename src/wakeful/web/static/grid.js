@@ -3,10 +3,11 @@
 import { choiceEditor, moves, startTyping, textEditor } from "./editors.js";
 import { make, readTick, setup } from "./setup.js";
 
+// All but the message fit into 1280 pixels; the message stands in full below the table.
 const WIDTHS = {
-  subject: 84, recording: 190, analyses: 122, params: 96, stream: 66, channels: 84, priority: 64,
-  run: 46, rerun: 56, notes: 104, status: 152, progress: 104, started: 94, finished: 94, link: 64,
-  message: 420,
+  subject: 68, recording: 160, analyses: 100, params: 92, stream: 54, channels: 64, priority: 56,
+  run: 38, rerun: 48, notes: 76, status: 146, progress: 82, started: 84, finished: 84, link: 54,
+  message: 460,
 };
 
 // A sign and a word for each: nobody has to tell colours apart.
@@ -40,7 +41,7 @@ export function makeTable(listeners) {
     columnDefaults: { headerSort: true, headerSortTristate: true, resizable: "header", headerHozAlign: "left" },
     headerSortClickElement: "icon",
     rowHeader: {
-      field: "id", title: "#", headerSort: false, resizable: false, frozen: true, width: 52,
+      field: "id", title: "#", headerSort: false, resizable: false, frozen: true, width: 44,
       hozAlign: "right", cssClass: "number", headerTooltip: "The row's number; click to select the row",
     },
     columns: setup.columns.map(makeColumn),

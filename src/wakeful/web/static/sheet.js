@@ -175,7 +175,9 @@ function showSelection() {
   const list = make("ul", { class: row._fault ? "wrong" : "" }, ...said.map((text) => make("li", {}, text)));
   const text = String(row[name] ?? "");
   const help = setup.columns.find((column) => column.name === name)?.help ?? "";
-  place.replaceChildren(title, make("p", { class: "cell" }, make("b", {}, titleOf(name)), " ", make("span", {}, text || "empty"), make("small", {}, help)), list);
+  const inCell = make("p", { class: "cell" }, make("b", {}, titleOf(name)), " ", make("span", {}, text || "empty"), make("small", {}, help));
+  // The message is there anyway, point by point.
+  place.replaceChildren(title, ...(name === "message" ? [] : [inCell]), list);
 }
 
 showSelection();
