@@ -175,8 +175,8 @@ def main() -> None:
             page = open_page(browser, address, 1280)
             _select(page, 3, "status")
             page.screenshot(path=images / "serve-sheet.png")
-            ledger.edit_row(10, {"recording": "data/M018/2026-03-06", "run": "yes"}, actor="ben")
-            ledger.edit_row(10, {"analyses": "slep, spindles"}, actor="ben")
+            bad = {"subject": "M 18", "analyses": "slep, spindles", "run": "yes"}
+            ledger.edit_row(10, bad, actor="ben")
             page.wait_for_timeout(1800)
             _select(page, 10, "analyses")
             page.screenshot(path=images / "serve-bad-row.png")

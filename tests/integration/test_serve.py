@@ -196,6 +196,7 @@ def test_what_cannot_be_saved_stays_in_its_cell(page: Page, served: Served) -> N
     _eventually(lambda: served.row(1).notes == "typed in the tunnel")
     expect(cell).not_to_have_class(re.compile(r"\bunsaved\b"))
     expect(cell).to_have_text("typed in the tunnel")
+    expect(page.locator(".toast")).to_have_count(0)
 
 
 def test_statuses_come_live_and_links_open(page: Page, served: Served, tmp_path: Path) -> None:
@@ -291,6 +292,8 @@ def test_a_sheet_of_ten_thousand_rows_opens(page: Page, served: Served) -> None:
     _open(page, served)
     expect(page.locator("#count")).to_have_text("10,000 rows")
     assert page.locator(".tabulator-row").count() < 150
+    page.locator("#find").fill("no such words")
+    expect(page.get_by_text("No row fits what you look for.")).to_be_visible()
     page.locator("#find").fill("row 9998")
     expect(page.locator("#count")).to_have_text("1 of 10,000 rows")
     _type(page, 9999, "subject", "last but one")

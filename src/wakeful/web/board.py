@@ -191,7 +191,8 @@ class Board:
             self._version = version
         self._shown, self._texts = shown, texts
         self._verdicts.forget_all_but(rows.keys())
-        self._judge_again_at = time.monotonic() + _BAD_VALID_S
+        some_bad = any(row.fault for row in shown.values())
+        self._judge_again_at = time.monotonic() + (_BAD_VALID_S if some_bad else _GOOD_VALID_S)
 
 
 def _make_row(number: int, cells: tuple[str, ...]) -> SheetRow:

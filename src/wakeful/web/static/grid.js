@@ -5,7 +5,7 @@ import { make, readTick, setup } from "./setup.js";
 
 // All but the message fit into 1280 pixels; the message stands in full below the table.
 const WIDTHS = {
-  subject: 68, recording: 160, analyses: 100, params: 92, stream: 54, channels: 64, priority: 56,
+  subject: 68, recording: 160, analyses: 100, params: 92, stream: 54, channels: 68, priority: 56,
   run: 38, rerun: 48, notes: 76, status: 146, progress: 82, started: 84, finished: 84, link: 54,
   message: 460,
 };
@@ -45,13 +45,16 @@ export function makeTable(listeners) {
       hozAlign: "right", cssClass: "number", headerTooltip: "The row's number; click to select the row",
     },
     columns: setup.columns.map(makeColumn),
+    // Widths that somebody chose are kept in the browser.
+    persistence: { columns: ["width"] },
+    persistenceID: "wakeful-sheet",
     selectableRange: 1,
     selectableRangeRows: true,
     selectableRangeColumns: true,
     selectableRangeAutoFocus: true,
     editTriggerEvent: "dblclick",
     rowFormatter: paint,
-    placeholder: placeholder(),
+    placeholder: nothing,
     data: [],
   });
   table.on("cellEdited", (cell) => heard.typed(cell));
@@ -66,10 +69,11 @@ export function makeTable(listeners) {
   return new Promise((done) => table.on("tableBuilt", () => done(table)));
 }
 
-function placeholder() {
-  return make("div", { class: "empty" },
-    make("p", {}, "There are no rows yet."),
-    make("p", {}, "Click Add rows, drop a CSV or Excel file on this page, or copy rows in Excel and paste them here (Ctrl+V)."));
+const nothing = make("div", { class: "empty" }, make("p", {}, "Loading the rows…"));
+
+/** What stands where no row is shown. */
+export function sayNothing(...lines) {
+  nothing.replaceChildren(...lines.map((line) => make("p", {}, line)));
 }
 
 function makeColumn(column) {

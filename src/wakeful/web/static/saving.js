@@ -16,7 +16,9 @@ export function watchTable(made) {
 /** A cell was typed into or ticked: show it at once, save it, keep it where that fails. */
 export function saveCell(number, column, text, seen) {
   const key = keyOf(number, column);
-  const mine = { number, column, text, failed: false };
+  const mine = { number, column, text, failed: false, close: () => {} };
+  // The note about an earlier try has had its day.
+  unsaved.get(key)?.close();
   // From now on news from elsewhere leave the cell alone.
   unsaved.set(key, mine);
   saving = saving.then(() => saveNow(key, mine, seen));
@@ -71,7 +73,7 @@ function keep(refusal, mine) {
   const { number, column } = mine;
   mine.failed = true;
   repaint(number);
-  say(`Row ${number}, ${titleOf(column)} is not saved: ${refusal.message}. What you typed is kept in the cell.`, {
+  mine.close = say(`Row ${number}, ${titleOf(column)} is not saved: ${refusal.message}. What you typed is kept in the cell.`, {
     actions: [
       ["Try again", saveKept],
       ["Discard it", () => discard(number, column)],

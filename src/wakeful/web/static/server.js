@@ -34,7 +34,7 @@ async function send(path, body, type) {
       body: type === "application/json" ? JSON.stringify(body) : body,
     });
   } catch {
-    throw new Refusal("the server can't be reached: is `wakeful serve` still running?");
+    throw new Refusal("the server can't be reached; perhaps `wakeful serve` was stopped");
   }
   return read(response);
 }
@@ -45,7 +45,7 @@ export async function fetchJson(path) {
   try {
     response = await fetch(path);
   } catch {
-    throw new Refusal("the server can't be reached: is `wakeful serve` still running?");
+    throw new Refusal("the server can't be reached; perhaps `wakeful serve` was stopped");
   }
   return read(response);
 }

@@ -1,7 +1,7 @@
 // The page: puts the table, its tools and the live news together.
 
 import { watchClipboard } from "./clipboard.js";
-import { activeCell, activeRange, known, makeTable, rangeCells } from "./grid.js";
+import { activeCell, activeRange, known, makeTable, rangeCells, sayNothing } from "./grid.js";
 import { goLive } from "./live.js";
 import { deleteRows, hasUnsaved, rememberAdded, saveCell, saveMany, undo, watchTable } from "./saving.js";
 import { ask } from "./server.js";
@@ -10,6 +10,7 @@ import { say } from "./toasts.js";
 
 const byId = (name) => document.getElementById(name);
 const MANY = 20;
+let isLoaded = false;
 
 const table = await makeTable({
   typed: (cell) => {
@@ -149,6 +150,8 @@ function filter() {
 }
 
 function showCount() {
+  if (known.size) sayNothing("No row fits what you look for.");
+  else if (isLoaded) sayNothing("There are no rows yet.", "Click Add rows, drop a CSV or Excel file on this page, or copy rows in Excel and paste them here (Ctrl+V).");
   const shown = table.getDataCount("active");
   const all = known.size;
   byId("count").textContent = shown === all ? plural(all, "row") : `${shown.toLocaleString("en")} of ${plural(all, "row")}`;
@@ -180,6 +183,6 @@ function showSelection() {
   place.replaceChildren(title, ...(name === "message" ? [] : [inCell]), list);
 }
 
-showSelection();
 await goLive();
+isLoaded = true;
 showSelection();
