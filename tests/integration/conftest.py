@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import browser, page  # noqa: F401 -- fixtures
 from wakeful.catalog import load_catalog
 from wakeful.config import Config, Lab, Library, Work, open_library, write_library
 from wakeful.executor_config import Executor

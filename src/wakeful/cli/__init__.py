@@ -41,6 +41,7 @@ _COMMANDS = {
     "simulate": "demonstration.simulate",
     "compress": "store.compress",
     "doctor": "inspection.doctor",
+    "serve": "serve.serve",
     "sheet": "sheet.sheet_app",
     "google": "google.google_app",
     "export": "export.export_app",

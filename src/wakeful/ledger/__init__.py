@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from wakeful.ledger.audit import AuditEntry
-from wakeful.ledger.change_watch import ChangeWatch
 from wakeful.ledger.errors import (
     DuplicateJob,
     EditConflict,
@@ -18,12 +17,14 @@ from wakeful.ledger.marks import MarkCells, MarkRecord
 from wakeful.ledger.notices import NoticeRecord
 from wakeful.ledger.outside_rows import OutsideRow
 from wakeful.ledger.results import ResultEntry
-from wakeful.ledger.rows import RowCells, RowRecord, RowStatus
+from wakeful.ledger.rows import RowCells, RowEdit, RowRecord, RowStatus
 from wakeful.ledger.runs import JobRecord, JobState, RunRecord, RunState, canonical_json
 from wakeful.ledger.samples import Sample
+from wakeful.ledger.watching import WATCHED_COLUMNS, ChangeWatch, RowWatch
 from wakeful.ledger.wishes import Wish, WishRecord
 
 __all__ = [
+    "WATCHED_COLUMNS",
     "AuditEntry",
     "ChangeWatch",
     "DuplicateJob",
@@ -41,8 +42,10 @@ __all__ = [
     "OutsideRow",
     "ResultEntry",
     "RowCells",
+    "RowEdit",
     "RowRecord",
     "RowStatus",
+    "RowWatch",
     "RunRecord",
     "RunState",
     "Sample",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,15 +39,30 @@ def record(
     after: Mapping[str, object] | None,
 ) -> None:
     """Write an entry in the transaction of the change itself: neither exists without the other."""
+    record_all(connection, actor, action, [(what, before, after)])
+
+
+def record_all(
+    connection: Connection,
+    actor: str,
+    action: str,
+    changes: Sequence[tuple[str, Mapping[str, object] | None, Mapping[str, object] | None]],
+) -> None:
+    """Write an entry for each (what, before, after) of one action."""
+    time = now_utc()
     connection.execute(
-        AUDIT.insert().values(
-            time=now_utc(),
-            actor=actor,
-            action=action,
-            what=what,
-            before=None if before is None else json.dumps(before, ensure_ascii=False),
-            after=None if after is None else json.dumps(after, ensure_ascii=False),
-        )
+        AUDIT.insert(),
+        [
+            {
+                "time": time,
+                "actor": actor,
+                "action": action,
+                "what": what,
+                "before": None if before is None else json.dumps(before, ensure_ascii=False),
+                "after": None if after is None else json.dumps(after, ensure_ascii=False),
+            }
+            for what, before, after in changes
+        ],
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import text as sql
 
 from wakeful.ledger import audit
 from wakeful.ledger.database import Database, now_utc
@@ -75,6 +76,17 @@ class RowRecord(RowCells, RowStatus):
     """None where the row is in the sheet."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowEdit:
+    """Cells of one row to be changed."""
+
+    row_id: int
+    changes: Mapping[str, str]
+    """Column of `CELL_COLUMNS` -> new text."""
+    expected: Mapping[str, str] = field(default_factory=dict)
+    """Column -> what the editor saw there."""
+
+
 def to_record(found: RowMapping) -> RowRecord:
     """A row as it was read from the database."""
     return RowRecord(**found)
@@ -119,6 +131,53 @@ def _get_present(connection: Connection, row_id: int) -> RowRecord:
     return row
 
 
+def _check_editable(edit: RowEdit) -> None:
+    for column in edit.changes:
+        if column not in CELL_COLUMNS:
+            raise BadRow(
+                f"{column} can't be edited",
+                where=f"row {edit.row_id}",
+                remedy=f"edit one of {', '.join(CELL_COLUMNS)}",
+            )
+    check_storable(edit.changes, f"row {edit.row_id}")
+
+
+def _edit(connection: Connection, edit: RowEdit, actor: str) -> RowRecord:
+    row = _get_present(connection, edit.row_id)
+    for column, text in edit.expected.items():
+        if row.cell(column) != text:
+            raise EditConflict(
+                f'{column} was changed to "{row.cell(column)}" by somebody else',
+                where=f"row {row.id}",
+                remedy="look at the row again, then edit it",
+            )
+    new = {c: text for c, text in edit.changes.items() if row.cell(c) != text}
+    if not new:
+        return row
+    connection.execute(ROWS.update().where(ROWS.c.id == row.id).values(**new, updated=now_utc()))
+    old = {column: row.cell(column) for column in new}
+    audit.record(connection, actor, "edit", f"row {row.id}", old, new)
+    return _get(connection, row.id)
+
+
+def _add_all(connection: Connection, rows: Sequence[RowCells], actor: str) -> tuple[RowRecord, ...]:
+    """Add rows in two statements: one for each row would take seconds for a thousand of them."""
+    if not rows:
+        return ()
+    # Nobody else adds rows while this transaction holds the lock; numbers are never given twice.
+    last = connection.execute(sql("SELECT seq FROM sqlite_sequence WHERE name = 'rows'")).scalar()
+    now = now_utc()
+    made = tuple(
+        RowRecord(id=number, **cells.cells(), created=now, updated=now, deleted=None)
+        for number, cells in enumerate(rows, start=int(last or 0) + 1)
+    )
+    connection.execute(ROWS.insert(), [asdict(row) for row in made])
+    audit.record_all(
+        connection, actor, "add", [(f"row {row.id}", None, row.cells()) for row in made]
+    )
+    return made
+
+
 class RowStore(Database):
     """The rows. Every change by a person is logged in the same transaction."""
 
@@ -130,20 +189,7 @@ class RowStore(Database):
         BadRow
             A cell holds what is not text.
         """
-        for number, cells in enumerate(rows, start=1):
-            check_storable(cells.cells(), f"new row {number}")
-        now = now_utc()
-        made: list[RowRecord] = []
-        with self.writing() as connection:
-            for cells in rows:
-                values = {**cells.cells(), **RowStatus().status_cells()}
-                answer = connection.execute(
-                    ROWS.insert().values(**values, created=now, updated=now, deleted=None)
-                )
-                row_id = answer.lastrowid
-                made.append(_get(connection, row_id))
-                audit.record(connection, actor, "add", f"row {row_id}", None, cells.cells())
-        return tuple(made)
+        return self.change_rows((), rows, actor=actor)
 
     def add_row(self, cells: RowCells, *, actor: str) -> RowRecord:
         """Add one row at the end of the sheet."""
@@ -175,32 +221,35 @@ class RowStore(Database):
         BadRow
             A column that is not for typing, or what is not text.
         """
-        for column in changes:
-            if column not in CELL_COLUMNS:
-                raise BadRow(
-                    f"{column} can't be edited",
-                    where=f"row {row_id}",
-                    remedy=f"edit one of {', '.join(CELL_COLUMNS)}",
-                )
-        check_storable(changes, f"row {row_id}")
+        edit = RowEdit(row_id=row_id, changes=changes, expected=expected or {})
+        return self.change_rows([edit], (), actor=actor)[0]
+
+    def change_rows(
+        self, edits: Sequence[RowEdit], additions: Sequence[RowCells], *, actor: str
+    ) -> tuple[RowRecord, ...]:
+        """Change rows and add others: all of it happens, or nothing.
+
+        Returns
+        -------
+        The changed rows, then the added ones, in the order given.
+
+        Raises
+        ------
+        UnknownRecord
+            A row is not there, or was deleted.
+        EditConflict
+            A cell no longer holds what was expected.
+        BadRow
+            A column that is not for typing, or what is not text.
+        """
+        for edit in edits:
+            _check_editable(edit)
+        for number, cells in enumerate(additions, start=1):
+            check_storable(cells.cells(), f"new row {number}")
         with self.writing() as connection:
-            row = _get_present(connection, row_id)
-            for column, text in (expected or {}).items():
-                if row.cell(column) != text:
-                    raise EditConflict(
-                        f'{column} was changed to "{row.cell(column)}" by somebody else',
-                        where=f"row {row_id}",
-                        remedy="look at the row again, then edit it",
-                    )
-            new = {c: text for c, text in changes.items() if row.cell(c) != text}
-            if not new:
-                return row
-            connection.execute(
-                ROWS.update().where(ROWS.c.id == row_id).values(**new, updated=now_utc())
-            )
-            old = {column: row.cell(column) for column in new}
-            audit.record(connection, actor, "edit", f"row {row_id}", old, new)
-            return _get(connection, row_id)
+            changed = [_edit(connection, edit, actor) for edit in edits]
+            added = _add_all(connection, additions, actor)
+        return (*changed, *added)
 
     def delete_row(self, row_id: int, *, actor: str) -> RowRecord:
         """Take a row out of the sheet; it is kept, marked as deleted, with its runs."""

@@ -108,7 +108,7 @@ class OutsideRows:
         """Key -> cells of its lines, at the last look."""
         self._judged: dict[str, _Line] = {}
         self._context = make_context(library, catalog)
-        self._watch = ChangeWatch(ledger.path)
+        self._watch = ChangeWatch(ledger)
         self._quiet: _Quiet | None = None
         """How all was when the last look found nothing to do."""
 

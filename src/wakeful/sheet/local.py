@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wakeful.ledger import Ledger, RowCells, RowRecord
+from wakeful.ledger import Ledger, RowCells, RowEdit, RowRecord
 from wakeful.model.errors import BadRow
 from wakeful.sheet.interface import SheetRow, StatusUpdate
 
@@ -96,6 +96,21 @@ class LocalSheet:
         return _sheet_row(
             self._ledger.edit_row(row, {column: value}, actor=self._actor, expected=seen)
         )
+
+    def change_many(
+        self, edits: Sequence[RowEdit], additions: Sequence[RowCells] = ()
+    ) -> tuple[SheetRow, ...]:
+        """Change cells of several rows and add others: all of it happens, or nothing.
+
+        Raises
+        ------
+        UnknownRecord, EditConflict, BadRow
+            See `edit`.
+        """
+        for edit in edits:
+            self._check_ours(edit.row_id)
+        changed = self._ledger.change_rows(edits, additions, actor=self._actor)
+        return tuple(map(_sheet_row, changed))
 
     def delete(self, row: int) -> None:
         """Take a row out of the sheet; what was computed for it stays.

@@ -26,8 +26,12 @@ _FORMULA_STARTS: Final = "=+-@"
 _SPREADSHEET_ERRORS: Final = frozenset(
     {"#REF!", "#N/A", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#ERROR!", "#SPILL!"}
 )
-_TICKS: Final = frozenset({"true", "yes", "y", "x", "1", "on", "✓", "✔", "☑", "wahr", "ja"})
-_NO_TICKS: Final = frozenset({"", "false", "no", "n", "0", "off", "☐", "falsch", "nein"})
+TICKS: Final = frozenset({"true", "yes", "y", "x", "1", "on", "✓", "✔", "☑", "wahr", "ja"})
+"""What counts as a tick under `run`, in lower case."""
+
+NO_TICKS: Final = frozenset({"", "false", "no", "n", "0", "off", "☐", "falsch", "nein"})
+"""What counts as none."""
+
 _LINES_ALLOWED: Final = {"analyses": "\r\n\t", "notes": "\r\n\t"}
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _INTEGER: Final = re.compile(r"([+-]?[0-9]{1,9})(\.0+)?", re.ASCII)
@@ -408,9 +412,9 @@ def _tick(row: _Row) -> bool:
     text = row.cells["run"]
     if "run" in row.bad:
         return False
-    if text.casefold() in _TICKS:
+    if text.casefold() in TICKS:
         return True
-    if text.casefold() not in _NO_TICKS:
+    if text.casefold() not in NO_TICKS:
         row.report(
             "run", f": {quote(text)} is neither yes nor no; tick it or type yes, or clear it"
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from wakeful.ledger import EditConflict, Ledger, RowCells, RowStatus, UnknownRecord
+from wakeful.ledger import EditConflict, Ledger, RowCells, RowEdit, RowStatus, UnknownRecord
 from wakeful.ledger.schema import CELL_COLUMNS, STATUS_COLUMNS
 from wakeful.model.errors import BadRow
 
@@ -123,3 +123,28 @@ def test_statuses_are_written_only_where_they_differ(ledger: Ledger) -> None:
     assert ledger.row(ids[1]).updated == ledger.row(ids[1]).created
     ledger.delete_row(ids[0], actor="anna")
     assert ledger.write_statuses({ids[0]: RowStatus(status="x"), 99: RowStatus(status="y")}) == 0
+
+
+def test_many_changes_happen_together_or_not_at_all(ledger: Ledger) -> None:
+    first, second = ledger.add_rows([RowCells(subject="a"), RowCells(subject="b")], actor="anna")
+    fresh = RowEdit(row_id=first.id, changes={"notes": "x"}, expected={"notes": ""})
+    stale = RowEdit(row_id=second.id, changes={"notes": "y"}, expected={"notes": "old"})
+    with pytest.raises(EditConflict, match="row 2: notes was changed"):
+        ledger.change_rows([fresh, stale], [RowCells(subject="c")], actor="anna")
+    with pytest.raises(BadRow, match="new row 1: subject: character 1"):
+        ledger.change_rows([fresh], [RowCells(subject="\ud800")], actor="anna")
+    with pytest.raises(BadRow, match="row 1: status can't be edited"):
+        ledger.change_rows([RowEdit(row_id=1, changes={"status": "done"})], (), actor="anna")
+    assert [(r.subject, r.notes) for r in ledger.rows()] == [("a", ""), ("b", "")]
+    good = RowEdit(row_id=second.id, changes={"notes": "y"}, expected={"notes": ""})
+    done = ledger.change_rows([fresh, good], [RowCells(subject="c")], actor="ben")
+    assert [(r.id, r.subject, r.notes) for r in done] == [
+        (1, "a", "x"),
+        (2, "b", "y"),
+        (3, "c", ""),
+    ]
+    assert [(e.actor, e.action) for e in ledger.audit()[-3:]] == [
+        ("ben", "edit"),
+        ("ben", "edit"),
+        ("ben", "add"),
+    ]
