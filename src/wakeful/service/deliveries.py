@@ -132,7 +132,9 @@ class Deliveries:
         if state is DriveState.DONE:
             self._away = None
         outcome = self.outcome_of(work.report)
-        if outcome is not None and outcome.published == published:
+        is_there = outcome is not None and outcome.published == published
+        # A job that has done it and has not ended yet is waited for.
+        if outcome is not None and is_there and state is not DriveState.RUNNING:
             self._pauses.pop(place, None)
             self._asked.discard(place)
             return Standing(link=outcome.link)
