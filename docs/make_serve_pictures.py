@@ -52,7 +52,11 @@ def _rows(root: Path) -> list[tuple[RowCells, RowStatus]]:
         "M014",
         "data/M014/2026-03-02",
         RowStatus(
-            status="done", progress="62 of 62", started=started, finished=finished, link=link
+            status="done",
+            progress="69 results, 69 computed",
+            started=started,
+            finished=finished,
+            link=link,
         ),
     )
     row(
@@ -60,7 +64,7 @@ def _rows(root: Path) -> list[tuple[RowCells, RowStatus]]:
         "data/M014/2026-03-03",
         RowStatus(
             status="done with warnings",
-            progress="62 of 62",
+            progress="69 results, 69 computed",
             started=started,
             finished=finished,
             link=link,
@@ -71,7 +75,9 @@ def _rows(root: Path) -> list[tuple[RowCells, RowStatus]]:
     row(
         "M014",
         "data/M014/2026-03-04",
-        RowStatus(status="running", progress="38 of 62, 12 min left", started=started),
+        RowStatus(
+            status="running", progress="38 of 69 results, about 12 min left", started=started
+        ),
         analyses="sleep, spindles",
         priority="5",
     )
@@ -86,13 +92,13 @@ def _rows(root: Path) -> list[tuple[RowCells, RowStatus]]:
         ),
     )
     row("M015", "data/M015/2026-03-05", RowStatus(status="transferring", progress="41 of 354 GB"))
-    row("M016", "data/M016/2026-03-02", RowStatus(status="queued", progress="0 of 62"))
+    row("M016", "data/M016/2026-03-02", RowStatus(status="queued", progress="0 of 69 results"))
     row(
         "M016",
         "data/M016/2026-03-03",
         RowStatus(
             status="failed",
-            progress="40 of 62",
+            progress="40 of 69 results",
             started=started,
             message="sleep: no EMG and no muscle tone; name an EMG channel in the channels file",
         ),

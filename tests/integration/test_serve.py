@@ -16,6 +16,7 @@ import pytest
 import requests
 from playwright.sync_api import Locator, Page, expect
 
+from tests.login_proxy import login_proxy
 from tests.page_server import Served, make_recording, serve_page
 from wakeful.config import Config, write_library
 from wakeful.ledger import RowCells
@@ -285,6 +286,28 @@ def test_another_site_in_the_same_browser_changes_nothing(page: Page, served: Se
         page.evaluate(attack, [served.address, {"Content-Type": "text/plain"}])
     )
     assert served.sheet.read_rows() == ()
+
+
+def test_it_works_behind_a_proxy_below_a_path(page: Page, tmp_path: Path) -> None:
+    report = tmp_path / "published" / "M014" / "report.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("<!DOCTYPE html><title>r</title><p>seen it", encoding="utf-8")
+    with (
+        serve_page(tmp_path, trusted_user_header="X-Forwarded-User") as served,
+        login_proxy(served.address, "/lab/wakeful", "carla") as address,
+    ):
+        served.sheet.add(subject="M014", recording="day1")
+        page.goto(address)
+        expect(page.locator("#person")).to_have_text("carla")
+        _type(page, 1, "notes", "through the proxy")
+        _eventually(lambda: served.row(1).notes == "through the proxy")
+        assert served.site.ledger.audit()[-1].actor == "carla"
+        served.sheet.write_statuses([StatusUpdate(identifier="1", status="done", link=str(report))])
+        with page.context.expect_page() as opened:
+            _cell(page, 1, "link").get_by_role("link").click()
+        expect(opened.value.get_by_text("seen it")).to_be_visible()
+        assert "/lab/wakeful/published/" in opened.value.url
+        page.goto("about:blank")
 
 
 def test_a_sheet_of_ten_thousand_rows_opens(page: Page, served: Served) -> None:

@@ -19,6 +19,10 @@ _BAD_VALID_S: Final = 20.0
 
 _GOOD_VALID_S: Final = 300.0
 
+_PATIENCE_S: Final = 2.0
+"""How long rows are judged at a time. Ten thousand paths on a slow disk take minutes: the rows are
+shown meanwhile, and their marks come bit by bit."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShownRow:
@@ -154,6 +158,7 @@ class Board:
 
     def _take(self, texts: dict[int, tuple[str, ...]]) -> None:
         version = self._version + 1
+        self._verdicts.begin()
         rows = {
             number: self._shown[number].row
             if number in self._shown and self._texts.get(number) == cells
@@ -192,7 +197,10 @@ class Board:
         self._shown, self._texts = shown, texts
         self._verdicts.forget_all_but(rows.keys())
         some_bad = any(row.fault for row in shown.values())
-        self._judge_again_at = time.monotonic() + (_BAD_VALID_S if some_bad else _GOOD_VALID_S)
+        pause_s = _BAD_VALID_S if some_bad else _GOOD_VALID_S
+        if self._verdicts.n_postponed:
+            pause_s = 0.0
+        self._judge_again_at = time.monotonic() + pause_s
 
 
 def _make_row(number: int, cells: tuple[str, ...]) -> SheetRow:
@@ -202,7 +210,7 @@ def _make_row(number: int, cells: tuple[str, ...]) -> SheetRow:
 
 def _say(checked: CheckedRow | None) -> tuple[dict[str, str], str]:
     """What is wrong with each cell, and with the row; its number is left out."""
-    if checked is None or checked.error is None:
+    if checked is None or checked.error is None or isinstance(checked.error, _NotYetJudged):
         return {}, ""
     error = checked.error
     problems = (
@@ -222,11 +230,23 @@ class _Verdicts:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[SheetRow, float, Request | BadRow]] = {}
+        self._until = 0.0
+        self.n_postponed = 0
+        """Rows that were left for the next time."""
+
+    def begin(self) -> None:
+        """Before all rows are asked for."""
+        self._until = time.monotonic() + _PATIENCE_S
+        self.n_postponed = 0
 
     def __call__(self, row: SheetRow, context: ValidationContext) -> Request:
         known = self._known.get(row.identifier)
         now = time.monotonic()
-        if known is None or now > known[1] or known[0].cells() != row.cells():
+        is_edited = known is not None and known[0].cells() != row.cells()
+        if known is None and now > self._until:
+            self.n_postponed += 1
+            raise _NotYetJudged("not looked at yet", where=row.where)
+        if known is None or is_edited or self._known_too_long(known[1], now):
             known = (row, *_judge(row, context, now))
         elif known[0] is not row:
             known = (row, *known[1:])
@@ -236,11 +256,23 @@ class _Verdicts:
             raise verdict.with_traceback(None)
         return verdict
 
+    def _known_too_long(self, until: float, now: float) -> bool:
+        if until > now:
+            return False
+        if now > self._until:
+            self.n_postponed += 1
+            return False
+        return True
+
     def forget_all_but(self, numbers: Collection[int]) -> None:
         """Rows that are no longer there need no memory."""
         if len(self._known) > len(numbers) + 100:
             there = {str(number) for number in numbers}
             self._known = {k: v for k, v in self._known.items() if k in there}
+
+
+class _NotYetJudged(BadRow):
+    """There was no time yet to find out what a row asks for."""
 
 
 def _judge(row: SheetRow, context: ValidationContext, now: float) -> tuple[float, Request | BadRow]:

@@ -98,6 +98,23 @@ def test_a_running_row_that_is_spoilt_keeps_its_status(ledger: Ledger, board: Bo
     assert (tree["id"], tree["run"], tree["message"]) == (1, "maybe", row.fault)
 
 
+def test_rows_are_shown_before_all_are_judged(
+    ledger: Ledger, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wakeful.web import board as module
+
+    ledger.add_rows([RowCells(subject="M 14"), RowCells(subject="M 15")], actor="anna")
+    monkeypatch.setattr(module, "_PATIENCE_S", -1.0)
+    assert [row.fault for row in board.since(0).rows] == ["", ""]
+    version = board.look()
+    # What somebody edits is judged at once all the same, as soon as it was known.
+    monkeypatch.setattr(module, "_PATIENCE_S", 60.0)
+    assert [bool(row.fault) for row in board.since(version).rows] == [True, True]
+    monkeypatch.setattr(module, "_PATIENCE_S", -1.0)
+    ledger.edit_row(1, {"subject": "M\t14"}, actor="anna")
+    assert "is a tab" in board.since(0).rows[0].fault
+
+
 def test_what_appears_on_the_disk_is_found_after_a_while(
     tmp_path: Path, ledger: Ledger, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import { make, readTick, setup } from "./setup.js";
 // All but the message fit into 1280 pixels; the message stands in full below the table.
 const WIDTHS = {
   subject: 68, recording: 160, analyses: 100, params: 92, stream: 54, channels: 68, priority: 56,
-  run: 38, rerun: 48, notes: 76, status: 146, progress: 82, started: 84, finished: 84, link: 54,
+  run: 38, rerun: 48, notes: 70, status: 142, progress: 98, started: 80, finished: 80, link: 50,
   message: 460,
 };
 

@@ -177,7 +177,8 @@ function showSelection() {
   const said = row.message.split(" | ").filter(Boolean);
   const list = make("ul", { class: row._fault ? "wrong" : "" }, ...said.map((text) => make("li", {}, text)));
   const text = String(row[name] ?? "");
-  const help = setup.columns.find((column) => column.name === name)?.help ?? "";
+  const of = setup.columns.find((column) => column.name === name)?.help ?? "";
+  const help = (name === "status" && setup.statuses[row.status]) || of;
   const inCell = make("p", { class: "cell" }, make("b", {}, titleOf(name)), " ", make("span", {}, text || "empty"), make("small", {}, help));
   // The message is there anyway, point by point.
   place.replaceChildren(title, ...(name === "message" ? [] : [inCell]), list);
