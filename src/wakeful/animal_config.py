@@ -85,6 +85,12 @@ class Animal(Section):
         """First and last day of each stretch of baseline."""
         return _read_days(self.baseline)
 
+    @property
+    def treatment(self) -> str:
+        """What it was given, how much and when, in one line; "" for nothing."""
+        given = " ".join(filter(None, (self.drug, self.dose)))
+        return f"{given} at {self.dosed}" if given and self.dosed else given
+
     def tells_group(self, *names: str) -> str:
         """Which of genotype and drug can be read from names of files and folders; "" for none."""
         said = re.sub(r"[^a-z0-9]", "", " ".join(names).casefold())

@@ -142,3 +142,38 @@ def test_what_there_is_so_far(lab, small_recording, tmp_path):
         assert series.timestamps[-1] == pytest.approx(180, abs=0.01)
         reasons = nwb.invalid_times.to_dataframe()
         np.testing.assert_allclose(reasons.stop_time.iloc[-1], 240, atol=0.01)
+
+
+@pytest.mark.slow
+def test_groups_are_hidden_in_what_is_handed_on_until_somebody_says_why(
+    lab, small_recording, tmp_path
+):
+    from pynwb import NWBHDF5IO
+
+    config = lab.library.root / "wakeful.toml"
+    config.write_text(
+        config.read_text()
+        + SHARING
+        + 'genotype = "Scn1a+/-"\nstrain = "C57BL/6J"\ndrug = "stiripentol"\ndose = "10 mg/kg"\n'
+        + 'surgery = "implant in S1"\n[blinding]\nhide_groups = true\n'
+    )
+    lab.add(small_recording, analyses="muscle")
+    lab.run()
+    where = ("--library", str(lab.library.root))
+
+    def export(name: str) -> tuple[str | None, str | None, str | None, str]:
+        (session,) = wakeful.open_library(where[1]).sessions()
+        path = session.export_nwb(tmp_path / name, wakeful.NwbOptions(lfp=False))
+        with NWBHDF5IO(str(path), "r") as io:
+            nwb = io.read()
+            return nwb.subject.genotype, nwb.pharmacology, nwb.surgery, nwb.notes or ""
+
+    genotype, drug, surgery, notes = export("hidden.nwb")
+    assert genotype in (None, "unknown")
+    assert drug is None
+    assert surgery == "implant in S1"
+    assert "hidden (blinding)" in notes
+    assert "groups are shown now" in invoke("unblind", "--reason", "all is scored", *where)
+    genotype, drug, _, notes = export("shown.nwb")
+    assert (genotype, drug) == ("Scn1a+/-", "stiripentol 10 mg/kg")
+    assert "blinding" not in notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,6 @@ from wakeful.catalog import load_catalog
 from wakeful.cli.output import LibraryOption, console, library_open, progress_bar
 from wakeful.io.store import Store
 from wakeful.publish.folder import session_folder
-from wakeful.service.blinding import is_blinded
 from wakeful.service.lookup import find_session
 
 if TYPE_CHECKING:
@@ -159,8 +158,14 @@ def features(
 def baseline(
     session: SessionArgument,
     against: Annotated[
-        str, typer.Option("--baseline", help="The baseline's session; it may be the same one.")
-    ],
+        str,
+        typer.Option(
+            "--baseline",
+            help="The baseline's session; it may be the same one. Default: the one with the first "
+            "baseline day that is known of the animal.",
+            show_default=False,
+        ),
+    ] = "",
     day: Annotated[
         datetime | None,
         typer.Option(
@@ -171,7 +176,8 @@ def baseline(
         datetime | None,
         typer.Option(
             formats=["%Y-%m-%d"],
-            help="Local date of the baseline. Default: all of it.",
+            help="Local date of the baseline. Default: all of the session named with --baseline, "
+            "else the animal's first baseline day.",
             show_default=False,
         ),
     ] = None,
@@ -183,11 +189,17 @@ def baseline(
 
     Each hour is held against the baseline's at the same zeitgeber hour.
     """
+    from wakeful.config import open_library
     from wakeful.io.atomic import write_bytes
     from wakeful.publish.baseline_tables import baseline_csv
-    from wakeful.service.baseline import compare_with_baseline
+    from wakeful.service.baseline import compare_with_baseline, known_baseline
 
     contents, path = _gather(session, out, "_of_baseline.csv", so_far, library)
+    if not against:
+        opened = open_library(library)
+        told = None if baseline_day is None else baseline_day.date()
+        against, first_day = known_baseline(opened, contents.subject.identifier, told)
+        baseline_day = datetime.combine(first_day, time())
     reference, _ = _gather(against, path, "", so_far, library)
     found = compare_with_baseline(
         contents,
@@ -208,7 +220,7 @@ def _gather(
     """What is handed on, and where to."""
     from wakeful.service.sharing import gather
 
-    with library_open(library, getpass.getuser()) as (opened, ledger, sheet):
+    with library_open(library, getpass.getuser()) as (opened, _, sheet):
         catalog = load_catalog()
         found = find_session(opened, sheet, catalog, session)
         contents = gather(
@@ -217,7 +229,6 @@ def _gather(
             catalog,
             found,
             so_far=so_far,
-            blinded=is_blinded(opened, ledger),
         )
         return contents, _target(opened, found, out, f"session{suffix}")
 

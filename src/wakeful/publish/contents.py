@@ -70,6 +70,9 @@ class SessionContents:
     session: Session
     subject: Subject
     strain: str = ""
+    surgery: str = ""
+    pharmacology: str = ""
+    """What it was given, how much and when."""
     lab: LabFacts = LabFacts()
     recording_format: str
     source: str

@@ -113,6 +113,8 @@ def make_nwb(
         experimenter=list(lab.experimenters) or None,
         experiment_description=lab.description
         or f"Chronic recording of {contents.subject.identifier}; analysed by Wakeful.",
+        surgery=contents.surgery or None,
+        pharmacology=contents.pharmacology or None,
         keywords=list(lab.keywords) or _keywords(contents),
         notes="\n".join(contents.notes) or None,
         data_collection=f"{contents.recording_format} recording {contents.source!r}, stream "

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 
+from wakeful.config import Library
 from wakeful.model.bouts import StateHours
 from wakeful.model.errors import BadParameters, Unavailable
 from wakeful.model.time import Interval
@@ -61,6 +62,42 @@ def compare_with_baseline(
             remedy="name a baseline of the same channels, or correct the channels files",
         )
     return set_against_baseline(_outcomes(session, day), _outcomes(baseline, baseline_day))
+
+
+def known_baseline(library: Library, subject: str, day: date | None) -> tuple[str, date]:
+    """The session of an animal that holds its baseline day, and that day.
+
+    Parameters
+    ----------
+    day : a local date; None for the first baseline day that is known of the animal
+
+    Raises
+    ------
+    BadParameters
+        No baseline day is known, or no session of the animal had begun by then.
+    """
+    animal = library.animal(subject)
+    if day is None:
+        stretches = () if animal is None else animal.baseline_days()
+        if not stretches:
+            raise BadParameters(
+                f"no baseline day is known of {subject}",
+                where="--baseline",
+                remedy=f"name a session, or write `baseline` under [subjects.{subject}] in "
+                "wakeful.toml or in the tab Subjects",
+            )
+        day = stretches[0][0]
+    folder = library.published / subject
+    names = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    # Published folders are named after when their session began, on the lab's clock.
+    begun = [name for name in names if name[:10] <= day.isoformat()]
+    if not begun:
+        raise BadParameters(
+            f"no session of {subject} had begun on {day}",
+            where="--baseline",
+            remedy=f"name a session, one of {', '.join(names) or 'none'}",
+        )
+    return begun[-1], day
 
 
 def _outcomes(contents: SessionContents, day: date | None) -> DayOutcomes:

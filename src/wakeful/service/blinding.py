@@ -15,6 +15,14 @@ def is_blinded(library: Library, ledger: Ledger) -> bool:
     return library.config.blinding.hide_groups and not _is_unblinded(ledger)
 
 
+def is_hidden_now(library: Library) -> bool:
+    """The same, for whoever has no database open."""
+    if not library.config.blinding.hide_groups:
+        return False
+    with Ledger.open(library.database) as ledger:
+        return is_blinded(library, ledger)
+
+
 def unblind(library: Library, ledger: Ledger, *, actor: str, reason: str) -> None:
     """Show from now on what group each animal is of; logged with who asked for it, and why.
 

@@ -27,6 +27,7 @@ from wakeful.model.time import Interval
 from wakeful.pipeline.machine import code_version
 from wakeful.pipeline.plan import Reference, Task
 from wakeful.publish.contents import LabFacts, MadeBy, SessionContents
+from wakeful.service.blinding import is_hidden_now
 from wakeful.service.lookup import Found
 
 T = TypeVar("T")
@@ -82,14 +83,12 @@ def gather(
     found: Found,
     *,
     so_far: bool = False,
-    blinded: bool = False,
 ) -> SessionContents:
     """What a session holds: results, what is known of animal and lab, and what made each result.
 
     Parameters
     ----------
     so_far : take the results that are there, and say in the notes how many are not
-    blinded : leave out what tells which group the animal is of, and say so in the notes
 
     Raises
     ------
@@ -111,7 +110,7 @@ def gather(
     sharing = library.config.sharing
     animal = library.animal(found.request.subject)
     notes = [*prepared.warnings, *found.plan.notes]
-    if blinded and animal is not None:
+    if animal is not None and is_hidden_now(library):
         animal = animal.blinded()
         notes.append("genotype, drug, dose and notes of the animal are hidden (blinding)")
     notes += [f"{n_missing} of {len(planned)} results were not there yet"] if n_missing else []
@@ -129,6 +128,8 @@ def gather(
             birth=animal.birth or subject.birth,
         ),
         strain="" if animal is None else animal.strain,
+        surgery="" if animal is None else animal.surgery,
+        pharmacology="" if animal is None else animal.treatment,
         lab=LabFacts(
             institution=sharing.institution,
             lab=sharing.lab,

@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 import pytest
 
+from wakeful.config import Config, Library, write_library
 from wakeful.model.bouts import STATES, StateHours
 from wakeful.model.epochs import BandPower, Hypnogram, State
 from wakeful.model.errors import BadParameters, Unavailable
 from wakeful.model.subject import Channel, LightSchedule, Session, Subject
 from wakeful.model.time import Interval, Quarantine
 from wakeful.publish.contents import SessionContents
-from wakeful.service.baseline import compare_with_baseline
+from wakeful.service.baseline import compare_with_baseline, known_baseline
 
 
 def make_contents(name: str, gain: float) -> SessionContents:
@@ -99,3 +100,18 @@ def test_what_does_not_go_together_is_refused() -> None:
         compare_with_baseline(drug, FIRST, base, date(2026, 3, 9))
     with pytest.raises(BadParameters, match="ZT 0 comes 2 times"):
         compare_with_baseline(drug, None, base, FIRST)
+
+
+def test_the_baseline_of_an_animal_is_the_session_that_had_begun_by_its_first_day(tmp_path):
+    library = write_library(tmp_path / "library", Config())
+    for name in ("2026-02-10_07-00-00_a", "2026-02-19_07-00-00_b", "2026-02-21_07-00-00_c"):
+        (library.published / "M1" / name).mkdir(parents=True)
+    with pytest.raises(BadParameters, match="no baseline day is known of M1"):
+        known_baseline(library, "M1", None)
+    told = Config.model_validate({"subjects": {"M1": {"baseline": "2026-02-20 to 2026-02-22"}}})
+    library = Library(library.root, told)
+    found = ("2026-02-19_07-00-00_b", date(2026, 2, 20))
+    assert known_baseline(library, "M1", None) == found
+    assert known_baseline(library, "M1", date(2026, 2, 11))[0] == "2026-02-10_07-00-00_a"
+    with pytest.raises(BadParameters, match="no session of M1 had begun on 2026-02-01"):
+        known_baseline(library, "M1", date(2026, 2, 1))
