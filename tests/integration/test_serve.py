@@ -149,6 +149,13 @@ def test_analyses_and_parameter_sets_are_chosen_or_typed(page: Page, served: Ser
     _cell(page, 1, "params").dblclick()
     options.filter(has_text="long").click()
     _eventually(lambda: served.row(1).params == "long")
+    # The same by keys alone: into the list, take two of it, leave the cell.
+    served.sheet.edit(1, "analyses", "lfp")
+    expect(_cell(page, 1, "analyses")).to_have_text("lfp")
+    _cell(page, 1, "analyses").click()
+    for key in ("F2", "Control+a", "Delete", "ArrowDown", "Enter", "ArrowDown", "Enter", "Tab"):
+        page.keyboard.press(key)
+    _eventually(lambda: served.row(1).analyses == "sleep, spindles")
     _type(page, 1, "params", "lnog")
     expect(_cell(page, 1, "params")).to_have_attribute("title", re.compile('did you mean "long"'))
     # Escape takes an edit back.
@@ -179,6 +186,31 @@ def test_two_people_in_one_cell_are_told_so(page: Page, served: Served) -> None:
     expect(_cell(page, 1, "notes")).to_have_text("mine")
     _eventually(lambda: served.row(1).notes == "mine")
     expect(toast).to_have_count(0)
+
+
+def test_others_add_and_delete_rows_while_somebody_types(page: Page, served: Served) -> None:
+    served.sheet.add_many([RowCells(subject=s, recording="day1") for s in "abc"])
+    _open(page, served)
+    _cell(page, 2, "notes").dblclick()
+    page.keyboard.type("half a sen")
+    served.sheet.add(subject="d", recording="day1")
+    served.sheet.delete(1)
+    expect(page.locator("#count")).to_have_text("3 rows")
+    page.keyboard.type("tence")
+    page.keyboard.press("Enter")
+    _eventually(lambda: served.row(2).notes == "half a sentence")
+    shown = page.locator(".tabulator-row [tabulator-field=subject]")
+    expect(shown).to_have_text(["b", "c", "d"])
+    _cell(page, 3, "notes").dblclick()
+    page.keyboard.type("not lost")
+    served.sheet.delete(3)
+    toast = page.locator(".toast.error")
+    expect(toast).to_contain_text("Row 3 was deleted by somebody else while you typed “not lost”")
+    toast.get_by_role("button", name="Bring the row back with it").click()
+    expect(_cell(page, 3, "notes")).to_have_text("not lost")
+    _eventually(
+        lambda: [r.notes for r in served.sheet.read_rows()] == ["half a sentence", "not lost", ""]
+    )
 
 
 def test_what_cannot_be_saved_stays_in_its_cell(page: Page, served: Served) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Scope
 
 from wakeful.ledger import EditConflict, UnknownRecord
 from wakeful.logs import get_log
@@ -41,7 +43,7 @@ _KEEP_ALIVE_S: Final = 15.0
 """A proxy closes what is silent for long."""
 
 _PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
@@ -68,7 +70,7 @@ def make_app(site: Site) -> FastAPI:
         middleware=[Middleware(Guard, site=site), Middleware(GZipMiddleware, minimum_size=2048)],
     )
     app.state.desk = desk
-    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    app.mount("/static", _Static(directory=_STATIC), name="static")
     add = app.add_api_route
     add("/", desk.page, methods=["GET"], response_class=HTMLResponse)
     add("/api/rows", desk.rows, methods=["GET"])
@@ -260,7 +262,10 @@ class Desk:
         if isinstance(error, WakefulError):
             return JSONResponse({"error": str(error)}, 400)
         get_log().error("a fault of the page", path=request.url.path, exc_info=error)
-        said = f"a fault of Wakeful itself ({type(error).__name__}: {error}); see `wakeful logs`"
+        said = (
+            f"a fault of Wakeful itself ({type(error).__name__}: {error}); the terminal of "
+            "`wakeful serve` says more"
+        )
         return JSONResponse({"error": said}, 500)
 
     def _sheet(self, request: Request) -> LocalSheet:
@@ -270,6 +275,22 @@ class Desk:
         """The rows as they now are, judged: the page need not wait for the stream."""
         rows = [row.tree() for row in self.board.rows(changed)]
         return _json({"rows": rows, "numbers": numbers})
+
+
+class _Static(StaticFiles):
+    """Files of the page; the browser asks each time whether they are still the same."""
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """As it is, without being taken for good: else new and old modules would meet."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def _actor(request: Request) -> str:

@@ -70,6 +70,7 @@ export function choiceEditor(choices, several) {
     const list = make("div", { class: "choices", role: "listbox" });
     const chosen = () => field.value.split(/[,;\n]/).map((part) => part.trim()).filter(Boolean);
     let typedSince = Boolean(field.dataset.seeded);
+    let reached = -1;
 
     const draw = () => {
       const names = chosen();
@@ -80,6 +81,7 @@ export function choiceEditor(choices, several) {
       list.replaceChildren(...choices()
         .filter(([name, title]) => !last || isWhole || fold(name).includes(last) || fold(title).includes(last))
         .map(([name, title]) => entry(name, title, known.has(fold(name)) || known.has(fold(title)))));
+      reached = -1;
       if (!list.children.length) list.append(make("p", {}, "no such name; what you type is kept and checked"));
     };
     const entry = (name, title, isChosen) => {
@@ -111,6 +113,26 @@ export function choiceEditor(choices, several) {
       typedSince = false;
       draw();
     };
+    // Arrows go through the list and Enter takes what they reached; before the field sees the keys.
+    field.addEventListener("keydown", (event) => {
+      const lines = [...list.querySelectorAll(".choice")];
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step && lines.length) {
+        reached = Math.max(-1, Math.min(lines.length - 1, reached + step));
+        lines.forEach((line, i) => line.classList.toggle("reached", i === reached));
+        lines[reached]?.scrollIntoView({ block: "nearest" });
+      } else if (event.key === "Enter" && lines[reached]) {
+        const at = reached;
+        lines[at].dispatchEvent(new MouseEvent("mousedown", { cancelable: true }));
+        if (several) {
+          // Where the list is the same again, the place in it stays.
+          reached = Math.min(at, list.children.length - 1);
+          list.children[reached]?.classList.add("reached");
+        }
+      } else return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }, true);
     field.addEventListener("input", () => { typedSince = true; draw(); });
     const put = () => {
       const at = field.getBoundingClientRect();

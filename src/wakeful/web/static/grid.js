@@ -28,7 +28,7 @@ export const unsaved = new Map();
 export const keyOf = (number, column) => `${number}:${column}`;
 
 let table = null;
-const heard = { toggle: () => {}, typed: () => {}, changed: () => {} };
+const heard = { toggle: () => {}, typed: () => {}, changed: () => {}, lost: () => {} };
 
 export function makeTable(listeners) {
   Object.assign(heard, listeners);
@@ -219,6 +219,15 @@ export function takeRows(rows) {
 
 /** Take rows out that the server no longer has. */
 export function dropRows(numbers) {
+  const edited = table.modules.edit.currentCell;
+  if (edited && numbers.includes(edited.row.data.id)) {
+    // What is being typed is not lost with the row.
+    const text = edited.getElement().querySelector("textarea")?.value ?? "";
+    const { data } = edited.row;
+    const column = edited.column.field;
+    table.modules.edit.cancelEdit();
+    if (text !== (data[column] ?? "")) heard.lost(data.id, column, text);
+  }
   const there = numbers.filter((number) => known.delete(number));
   if (there.length) table.deleteRow(there.filter((number) => table.getRow(number)));
   heard.changed();

@@ -45,6 +45,9 @@ async function saveNow(key, mine, seen) {
     if (refusal.kind === "conflict") {
       settle(key, mine);
       explainConflict(refusal, number, column, text);
+    } else if (refusal.kind === "gone") {
+      settle(key, mine);
+      explainGone(number, column, text);
     } else {
       seenBefore.set(key, before);
       keep(refusal, mine);
@@ -67,6 +70,22 @@ function explainConflict(refusal, number, column, text) {
       `It now holds ${quote(now)}; you typed ${quote(text)}.`,
     { actions: [["Put mine there", () => saveCell(number, column, text, now)]] },
   );
+}
+
+/** A row was deleted while somebody typed into it. */
+export function explainGone(number, column, text) {
+  dropRows([number]);
+  say(`Row ${number} was deleted by somebody else while you typed ${quote(text)} under ${titleOf(column)}.`, {
+    actions: [["Bring the row back with it", async () => {
+      try {
+        takeRows((await ask("api/restore", { rows: [number] })).rows);
+      } catch (refusal) {
+        say(`Row ${number} was not brought back: ${refusal.message}`);
+        return;
+      }
+      saveCell(number, column, text, known.get(number)?.[column] ?? "");
+    }]],
+  });
 }
 
 function keep(refusal, mine) {
@@ -183,13 +202,26 @@ export async function undo() {
     }
     if (rows.size) takeRows((await ask("api/change", { edits: [...rows.values()] })).rows);
     if (act.made.length) {
-      await ask("api/delete", { rows: act.made });
+      const gone = (await ask("api/delete", { rows: act.made })).numbers;
       dropRows(act.made);
+      // Somebody may have typed into them since.
+      say(`${plural(gone.length, "row")} taken out again.`, {
+        kind: "notice", actions: [["Bring them back", () => bringBack(gone)]],
+      });
     }
     if (act.deleted.length) takeRows((await ask("api/restore", { rows: act.deleted })).rows);
   } catch (refusal) {
     takeRows(refusal.rows ?? []);
     say(`Not taken back (${act.what}): ${refusal.message}`);
+  }
+}
+
+async function bringBack(numbers) {
+  try {
+    takeRows((await ask("api/restore", { rows: numbers })).rows);
+    remember({ made: numbers }, plural(numbers.length, "row"));
+  } catch (refusal) {
+    say(`Not brought back: ${refusal.message}`);
   }
 }
 

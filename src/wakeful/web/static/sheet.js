@@ -3,7 +3,7 @@
 import { watchClipboard } from "./clipboard.js";
 import { activeCell, activeRange, known, makeTable, rangeCells, sayNothing } from "./grid.js";
 import { goLive } from "./live.js";
-import { deleteRows, hasUnsaved, rememberAdded, saveCell, saveMany, undo, watchTable } from "./saving.js";
+import { deleteRows, explainGone, hasUnsaved, rememberAdded, saveCell, saveMany, undo, watchTable } from "./saving.js";
 import { ask } from "./server.js";
 import { TYPED, make, plural, readTick, setup, titleOf } from "./setup.js";
 import { say } from "./toasts.js";
@@ -28,6 +28,7 @@ const table = await makeTable({
     }
   },
   changed: () => requestAnimationFrame(showSelection),
+  lost: explainGone,
 });
 watchTable(table);
 watchClipboard(table);
