@@ -32,7 +32,7 @@ from wakeful.model.errors import WakefulError
 from wakeful.pipeline.keys import digest
 from wakeful.service.driver import Driver, DriveState
 from wakeful.service.room import Room
-from wakeful.service.work import Work
+from wakeful.service.work import Work, signature_of
 from wakeful.sheet.interface import Status
 
 _AGAIN_S = 30.0
@@ -130,6 +130,7 @@ class Intake:
     def _hand_over(self, work: Work, manifest: Manifest) -> bool:
         if manifest != work.manifest:
             work.manifest, work.plan = manifest, None
+            work.taken_in = signature_of(work.request)
         return True
 
     def _why_growing(self, source: Path) -> str:

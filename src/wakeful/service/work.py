@@ -82,7 +82,9 @@ class Work:
     published: bool = False
     """Whether what the plan gives has been published."""
     signature: Signature | None = None
-    """What the row's files looked like when it ended."""
+    """What the row's files looked like when what it ended with was taken in."""
+    taken_in: Signature | None = None
+    """What they look like since they were last taken in; None where they were not."""
     marks: tuple[Mark, ...] | None = None
     """What people had said of its channels when it was planned; None where it was not."""
     facts: str = ""
@@ -115,7 +117,8 @@ class Work:
         """Done or failed."""
         self.status, self.message = status, message
         self.finished = datetime.now(UTC)
-        self.signature = signature_of(self.request)
+        # As they were taken in, not as they are: what changed meanwhile is not in the results.
+        self.signature = self.taken_in or signature_of(self.request)
         self.looked, self.quiet_s = time.monotonic(), LOOK_AGAIN_S
 
     def wants_another_look(self) -> bool:
@@ -145,7 +148,7 @@ class Work:
         """Forget what came of the row; the next steps find out anew."""
         self.status, self.message, self.progress = Status.QUEUED, "", ""
         self.started = self.finished = None
-        self.manifest = self.prepared = self.plan = None
+        self.manifest = self.prepared = self.plan = self.taken_in = None
         self.jobs, self.missing, self.made, self.given_up = (), set(), 0, {}
         self.growing = self.published = self.lacks_room = self.is_trusted = False
         self.undelivered, self.delivery = False, ""

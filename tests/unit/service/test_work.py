@@ -141,3 +141,14 @@ def test_files_that_do_not_change_are_looked_at_ever_more_rarely(work, monkeypat
 )
 def test_how_far_it_has_come_is_said_in_hours_and_minutes(closed_s, summed_s, block_s, text):
     assert say_how_far(closed_s, summed_s, block_s) == text
+
+
+def test_what_changed_while_it_was_computed_is_found_afterwards(work):
+    work.manifest = Manifest("a", "b", True, ())
+    work.taken_in = signature_of(work.request)
+    work.request.recording.write_bytes(b"xy")  # while its jobs run
+    work.end(Status.DONE, "")
+    later(work, 2 * LOOK_AGAIN_S)
+    assert work.wants_another_look()
+    work.start_over()
+    assert work.taken_in is None
