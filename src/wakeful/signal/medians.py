@@ -1,4 +1,4 @@
-"""Medians over the channels of a region, what is not a number left out."""
+"""Medians of a few numbers, what is not a number left out."""
 
 from __future__ import annotations
 
@@ -7,30 +7,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-
-
-def median_over_channels(values: Floats) -> Floats:
-    """Median over the first axis, NaN left out; NaN where nothing is left.
-
-    Parameters
-    ----------
-    values : (n_channels, ...)
-
-    Returns
-    -------
-    (...)
-    """
-    flat = np.ascontiguousarray(values, np.float32).reshape(len(values), -1)
-    out = np.empty(flat.shape[1], np.float32)
-    _medians(flat, out)
-    return out.reshape(values.shape[1:])
-
-
-@njit(nogil=True, cache=True)
-def _medians(values: Floats, out: Floats) -> None:
-    ordered = np.empty(values.shape[0], np.float32)
-    for i in range(out.size):
-        out[i] = median_of(values[:, i], ordered)
 
 
 @njit(nogil=True, cache=True)

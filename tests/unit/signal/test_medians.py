@@ -1,18 +1,26 @@
-"""Medians over channels."""
+"""Medians of a few numbers."""
 
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from wakeful.signal.medians import median_over_channels
+from wakeful.signal.medians import median_of
+
+_values = arrays(
+    np.float32,
+    st.integers(0, 12),
+    elements=st.floats(-1e6, 1e6, width=32) | st.just(np.float32(np.nan)),
+)
 
 
-def test_median_over_channels_is_numpys() -> None:
-    rng = np.random.default_rng(0)
-    psd = rng.uniform(0, 1, (5, 3, 7)).astype(np.float32)
-    np.testing.assert_allclose(median_over_channels(psd), np.median(psd, axis=0), rtol=1e-6)
-    np.testing.assert_allclose(median_over_channels(psd[:4]), np.median(psd[:4], axis=0), rtol=1e-6)
-    psd[[0, 3], 1] = np.nan
-    np.testing.assert_allclose(median_over_channels(psd), np.nanmedian(psd, axis=0), rtol=1e-6)
-    psd[:, 2] = np.nan
-    assert np.isnan(median_over_channels(psd)[2]).all()
+@given(_values)
+def test_it_is_numpys_of_what_is_a_number(values: np.ndarray) -> None:
+    found = median_of(values, np.empty(len(values), np.float32))
+    known = values[~np.isnan(values)]
+    if len(known):
+        np.testing.assert_allclose(found, np.median(known), rtol=1e-6, atol=1e-6)
+    else:
+        assert np.isnan(found)
