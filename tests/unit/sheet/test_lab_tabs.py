@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wakeful.animal_config import Animal
@@ -134,6 +134,7 @@ def test_channels_need_an_animal_or_a_map():
 _cells = st.one_of(st.text(max_size=12), st.sampled_from(["M1", "=1", "2026-01-01", "07:00-19:00"]))
 
 
+@settings(deadline=None)  # the first call loads the catalog
 @given(st.lists(st.lists(_cells, max_size=6), max_size=8))
 def test_whatever_is_typed_is_read_or_said(lines):
     header = ["subject", "sex", "birth", "lights", "baseline", "notes"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -16,6 +16,7 @@ _values = arrays(
 )
 
 
+@settings(deadline=None)  # the first call compiles
 @given(_values)
 def test_it_is_numpys_of_what_is_a_number(values: np.ndarray) -> None:
     found = median_of(values, np.empty(len(values), np.float32))
