@@ -366,17 +366,16 @@ def test_a_sheet_of_ten_thousand_rows_opens(page: Page, served: Served) -> None:
     assert page.evaluate(scrolled) == before
 
 
-@pytest.mark.parametrize(
-    "name", ["..%2Fwakeful.db", "../wakeful.db", "%2e%2e/wakeful.db", "/etc/passwd"]
-)
-def test_no_path_leads_out_of_the_published_folder(served: Served, name: str) -> None:
+def test_no_path_leads_out_of_the_published_folder(served: Served) -> None:
     host, port = served.address.removeprefix("http://").rstrip("/").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
-    connection.request("GET", f"/published/{name}")
-    answer = connection.getresponse()
-    assert answer.status == 404
-    assert answer.read().startswith(b'{"error":"there is no published file')
-    connection.close()
+    # Not by `requests`, which would tidy the path up before it sends it.
+    for name in ("..%2Fwakeful.db", "../wakeful.db", "%2e%2e/wakeful.db", "/etc/passwd"):
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection.request("GET", f"/published/{name}")
+        answer = connection.getresponse()
+        assert answer.status == 404, name
+        assert answer.read().startswith(b'{"error":"there is no published file')
+        connection.close()
 
 
 def test_the_command_serves_until_it_is_stopped(tmp_path: Path) -> None:

@@ -28,12 +28,12 @@ ROW = {"added": [{"subject": "M014"}]}
         {**OWN, "Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_changes_from_other_sites_are_refused(served: Served, headers: dict[str, str]) -> None:
+def test_changes_from_other_sites_are_refused(standing: Served, headers: dict[str, str]) -> None:
     for path in (CHANGE, "api/delete", "api/restore", "api/import?name=x.csv"):
-        answer = requests.post(served.address + path, json=ROW, headers=headers, timeout=20)
+        answer = requests.post(standing.address + path, json=ROW, headers=headers, timeout=20)
         assert answer.status_code == 403, path
         assert "another site's page" in answer.json()["error"]
-    assert served.sheet.read_rows() == ()
+    assert standing.sheet.read_rows() == ()
 
 
 def test_our_own_page_may_change(served: Served) -> None:
@@ -47,16 +47,16 @@ def test_our_own_page_may_change(served: Served) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8460", "127.0.0.1.evil.example", ""]
 )
-def test_a_name_that_is_pointed_here_is_not_answered(served: Served, host: str) -> None:
+def test_a_name_that_is_pointed_here_is_not_answered(standing: Served, host: str) -> None:
     for path in ("", "api/rows", "static/sheet.js", "published/x"):
-        answer = served.get(path, headers={"Host": host})
+        answer = standing.get(path, headers={"Host": host})
         assert answer.status_code == 403
         assert "is not a name of this page" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:8460", "127.0.0.2:9"])
-def test_every_name_of_this_machine_is_answered(served: Served, host: str) -> None:
-    assert served.get("api/rows", headers={"Host": host}).status_code == 200
+def test_every_name_of_this_machine_is_answered(standing: Served, host: str) -> None:
+    assert standing.get("api/rows", headers={"Host": host}).status_code == 200
 
 
 def test_a_proxy_names_who_edits(tmp_path: Path) -> None:
@@ -80,35 +80,35 @@ def test_a_proxy_names_who_edits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stripped", [True, False])
-def test_a_proxy_may_show_the_page_below_a_path(served: Served, stripped: bool) -> None:
+def test_a_proxy_may_show_the_page_below_a_path(standing: Served, stripped: bool) -> None:
     prefix = {"X-Forwarded-Prefix": "/lab/wakeful"}
     start = "" if stripped else "lab/wakeful/"
-    page = served.get(start, headers=prefix)
+    page = standing.get(start, headers=prefix)
     assert page.status_code == 200
     assert '<base href="/lab/wakeful/">' in page.text
     for path in ("api/rows", "static/sheet.js", "static/tabulator/tabulator.min.js"):
-        assert served.get(start + path, headers=prefix).status_code == 200, path
+        assert standing.get(start + path, headers=prefix).status_code == 200, path
     for odd in ("//evil.example", "/a b", "javascript:x", "/x/../y"):
-        text = served.get("", headers={"X-Forwarded-Prefix": odd}).text
+        text = standing.get("", headers={"X-Forwarded-Prefix": odd}).text
         assert "evil" not in text
         assert "javascript" not in text
     # No address of the page begins at the root or elsewhere, so that it works below any path.
-    plain = served.get("").text
+    plain = standing.get("").text
     assert 'href="/' not in plain
     assert 'src="/' not in plain
     assert "http" not in plain.replace("http-equiv", "")
 
 
-def test_only_this_machine_is_listened_at_without_logins(served: Served) -> None:
+def test_only_this_machine_is_listened_at_without_logins(standing: Served) -> None:
     from dataclasses import replace
 
     for address in ("0.0.0.0", "192.168.1.5", "lab.example", "::"):
         with pytest.raises(BadConfig, match="open to everybody who can reach"):
-            check_address(replace(served.site, address=address))
-    check_address(replace(served.site, address="0.0.0.0", trusted_user_header="X-User"))
-    port = int(served.address.rstrip("/").rsplit(":", 1)[1])
+            check_address(replace(standing.site, address=address))
+    check_address(replace(standing.site, address="0.0.0.0", trusted_user_header="X-User"))
+    port = int(standing.address.rstrip("/").rsplit(":", 1)[1])
     with pytest.raises(BadConfig, match="give another --port"):
-        bind(served.site, port)
+        bind(standing.site, port)
     assert is_loopback("127.0.0.9")
     assert is_loopback("::1")
     assert not is_loopback("evil")

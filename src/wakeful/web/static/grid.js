@@ -10,6 +10,8 @@ const WIDTHS = {
   message: 460,
 };
 
+const MANY = 100;
+
 // A sign and a word for each: nobody has to tell colours apart.
 const SIGNS = {
   waiting: "○", watching: "◎", queued: "◔", transferring: "⇣", running: "▶", following: "▷",
@@ -198,10 +200,13 @@ export function takeRows(rows) {
   let largest = 0;
   for (const number of known.keys()) largest = Math.max(largest, number);
   let isBetween = false;
+  // To find a row, the table looks at one after the other: for many, all are listed once.
+  const listed = fresh.length > MANY ? new Map(table.getRows().map((row) => [row.getData().id, row])) : null;
+  const find = (number) => (listed ? listed.get(number) : table.getRow(number));
   for (const row of fresh) {
     const before = known.get(row.id);
     known.set(row.id, row);
-    if (before) table.getRow(row.id)?.update(visible(row));
+    if (before) find(row.id)?.update(visible(row));
     else {
       isBetween ||= row.id < largest;
       added.push({ ...row });

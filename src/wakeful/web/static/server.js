@@ -55,7 +55,8 @@ async function read(response) {
   try {
     tree = await response.json();
   } catch {
-    throw new Refusal(`the server answered ${response.status} without a word`, response);
+    // A proxy that wants a login answers with a page of its own.
+    throw new Refusal("something else than the sheet answered; perhaps you are no longer logged in: load the page anew in another tab", { status: 401 });
   }
   if (!response.ok) {
     const said = { status: response.status, kind: tree.kind, rows: tree.rows };
