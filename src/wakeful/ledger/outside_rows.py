@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from wakeful.ledger import audit
-from wakeful.ledger.database import Database, now_utc
-from wakeful.ledger.rows import RowCells, RowRecord, RowStatus, check_storable, to_record
+from wakeful.ledger.database import Database
+from wakeful.ledger.rows import RowCells, RowRecord, add_all, check_storable, to_record
 from wakeful.ledger.schema import OUTSIDE_ROWS, ROWS
 
 
@@ -63,21 +62,15 @@ class OutsideRowStore(Database):
         """
         for number, (_, cells) in enumerate(rows, start=1):
             check_storable(cells.cells(), f"new row {number}")
-        now = now_utc()
-        made: list[int] = []
         with self.writing() as connection:
-            for key, cells in rows:
-                values = {**cells.cells(), **RowStatus().status_cells()}
-                answer = connection.execute(
-                    ROWS.insert().values(**values, created=now, updated=now, deleted=None)
-                )
-                row_id = int(answer.lastrowid)
-                connection.execute(
-                    OUTSIDE_ROWS.insert().values(sheet=sheet, key=key, row_id=row_id, is_owner=1)
-                )
-                audit.record(connection, actor, "add", f"row {row_id}", None, cells.cells())
-                made.append(row_id)
-        return tuple(made)
+            made = add_all(connection, [cells for _, cells in rows], actor)
+            links = [
+                {"sheet": sheet, "key": key, "row_id": record.id, "is_owner": 1}
+                for (key, _), record in zip(rows, made, strict=True)
+            ]
+            if links:
+                connection.execute(OUTSIDE_ROWS.insert(), links)
+        return tuple(record.id for record in made)
 
     def share_row(self, sheet: str, key: str, row_id: int) -> None:
         """Let a line of a sheet share a row that was added otherwise."""

@@ -160,7 +160,7 @@ def _edit(connection: Connection, edit: RowEdit, actor: str) -> RowRecord:
     return _get(connection, row.id)
 
 
-def _add_all(connection: Connection, rows: Sequence[RowCells], actor: str) -> tuple[RowRecord, ...]:
+def add_all(connection: Connection, rows: Sequence[RowCells], actor: str) -> tuple[RowRecord, ...]:
     """Add rows in two statements: one for each row would take seconds for a thousand of them."""
     if not rows:
         return ()
@@ -248,7 +248,7 @@ class RowStore(Database):
             check_storable(cells.cells(), f"new row {number}")
         with self.writing() as connection:
             changed = [_edit(connection, edit, actor) for edit in edits]
-            added = _add_all(connection, additions, actor)
+            added = add_all(connection, additions, actor)
         return (*changed, *added)
 
     def delete_row(self, row_id: int, *, actor: str) -> RowRecord:
