@@ -60,6 +60,7 @@ def n_jobs(lab: Bench) -> int:
     return len(list(lab.library.jobs.glob("deliver-*/*")))
 
 
+@pytest.mark.slow
 def test_a_row_links_to_what_was_delivered(lab, nas, small_recording):
     lab.add(small_recording, analyses="muscle")
     update = lab.run()[1].update
@@ -80,6 +81,7 @@ def test_a_row_links_to_what_was_delivered(lab, nas, small_recording):
     assert n_jobs(lab) == 2
 
 
+@pytest.mark.slow
 def test_the_row_says_how_far_it_is(lab, nas, small_recording):
     lab.add(small_recording, analyses="muscle")
     seen = set()
@@ -97,6 +99,7 @@ def test_the_row_says_how_far_it_is(lab, nas, small_recording):
     assert seen <= {"delivering", "waiting to be delivered"}
 
 
+@pytest.mark.slow
 def test_rows_done_before_are_delivered_once_it_is_said_where(lab, small_recording, tmp_path):
     lab.add(small_recording, analyses="muscle")
     report = lab.run()[1].update.link
@@ -146,6 +149,7 @@ def test_a_row_is_linked_to_its_folder_in_drive(lab, google, small_recording):
     assert {n: google.drive.content(f.identifier) for n, (f,) in found.items()} == local(lab)
 
 
+@pytest.mark.slow
 def test_a_permission_that_lacks_is_named_and_looked_for_again(lab, google, small_recording):
     to_drive(lab, google)
     lab.add(small_recording, analyses="muscle")

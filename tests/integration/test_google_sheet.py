@@ -44,6 +44,7 @@ def test_a_row_in_a_google_sheet_is_computed_and_says_so(
     assert second["message"].startswith("row 3: ")
 
 
+@pytest.mark.slow
 def test_faults_of_google_are_survived_and_said(lab: GoogleLibrary, small_recording: Path) -> None:
     lab.person.type_row(
         {"subject": "M1", "recording": str(small_recording), "run": True, "analyses": "muscle"}
