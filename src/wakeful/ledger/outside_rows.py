@@ -98,15 +98,25 @@ class OutsideRowStore(Database):
         with self.reading() as connection:
             return tuple(str(sheet) for (sheet,) in connection.execute(query))
 
-    def shared_elsewhere(self, sheet: str, key: str, row_id: int) -> bool:
-        """Whether a line besides this one has the row."""
-        query = (
-            select(OUTSIDE_ROWS.c.key)
-            .where(OUTSIDE_ROWS.c.row_id == row_id)
-            .where((OUTSIDE_ROWS.c.sheet != sheet) | (OUTSIDE_ROWS.c.key != key))
-        )
-        with self.reading() as connection:
-            return connection.execute(query).first() is not None
+    def hand_over(self, sheet: str, row_id: int) -> bool:
+        """Let a row that left a sheet belong to another sheet that shares it; whether one does.
+
+        That sheet's line counts from then on, and the one that left may come back and share it.
+        """
+        ours = (OUTSIDE_ROWS.c.row_id == row_id) & (OUTSIDE_ROWS.c.sheet == sheet)
+        others = (OUTSIDE_ROWS.c.row_id == row_id) & (OUTSIDE_ROWS.c.sheet != sheet)
+        query = select(OUTSIDE_ROWS.c.sheet, OUTSIDE_ROWS.c.key).where(others)
+        with self.writing() as connection:
+            heir = connection.execute(query.order_by(*OUTSIDE_ROWS.primary_key)).first()
+            if heir is None:
+                return False
+            connection.execute(OUTSIDE_ROWS.delete().where(ours))
+            connection.execute(
+                OUTSIDE_ROWS.update()
+                .where(OUTSIDE_ROWS.c.sheet == heir.sheet, OUTSIDE_ROWS.c.key == heir.key)
+                .values(is_owner=1)
+            )
+            return True
 
     def rows_of_sheet(self, sheet: str) -> dict[int, RowRecord]:
         """The rows that lines of a sheet have, by number; without deleted ones."""

@@ -67,13 +67,13 @@ def _examine_sheet(book: Spreadsheet) -> Iterator[Finding]:
     what = f"sheet {book.key[:12]}…"
     try:
         title, tabs = book.describe()
-        values = book.read([tab.title for tab in tabs])
+        by_name = {fold_header(tab.title): tab.title for tab in tabs}
+        rows_tab = by_name.get(fold_header(ROWS_TAB), tabs[0].title)
+        values = book.read([rows_tab])  # no others: a chart's tab has no values
     except WakefulError as error:
         yield _bad(f"{what}: read", error)
         return
     yield Finding(f"{what}: read", "good", f"{title!r}, tabs {', '.join(t.title for t in tabs)}")
-    by_name = {fold_header(tab.title): tab.title for tab in tabs}
-    rows_tab = by_name.get(fold_header(ROWS_TAB), tabs[0].title)
     try:
         n_rows = len(GoogleSheet(book).read_rows())
     except BadRow as error:

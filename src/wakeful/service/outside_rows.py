@@ -23,7 +23,7 @@ from wakeful.model.errors import BadRow
 from wakeful.service.row_rules import make_context
 from wakeful.service.sheet_tables import SheetTabs
 from wakeful.sheet.interface import SheetRow, Status, StatusUpdate
-from wakeful.sheet.outside import OutsideSheet, key_of
+from wakeful.sheet.outside import OutsideSheet, key_of, shown_text
 from wakeful.sheet.request import NaturalKey, Request, natural_key
 from wakeful.sheet.validate import Checks, validate_rows
 
@@ -140,7 +140,7 @@ class OutsideRows:
             return Look(n_lines=len(rows))
         self._quiet = None
         lines = self._judge_all(rows)
-        links = self._ledger.outside_rows(self._sheet.name)
+        links = self._let_go(self._ledger.outside_rows(self._sheet.name))
         records = self._ledger.rows_of_sheet(self._sheet.name)
         changes = self._change(lines, links, records)
         if changes.n_added or changes.n_changed or changes.n_removed:
@@ -154,6 +154,15 @@ class OutsideRows:
         if changes == Look(n_lines=len(lines)) and is_good:
             self._quiet = quiet
         return changes
+
+    def _let_go(self, links: dict[str, OutsideRow]) -> dict[str, OutsideRow]:
+        """The links without those to rows of others that were deleted there: such a line asks for
+        a row of its own.
+        """
+        lost = {key for key, link in links.items() if link.is_deleted and not link.is_owner}
+        for key in lost:
+            self._ledger.stop_sharing(self._sheet.name, key)
+        return {key: link for key, link in links.items() if key not in lost}
 
     def show(self) -> None:
         """Write statuses once more, without taking anything from the sheet."""
@@ -322,8 +331,8 @@ class OutsideRows:
             link = links[key]
             if not link.is_owner:
                 self._ledger.stop_sharing(self._sheet.name, key)
-            elif link.row_id not in kept and not self._ledger.shared_elsewhere(
-                self._sheet.name, key, link.row_id
+            elif link.row_id not in kept and not self._ledger.hand_over(
+                self._sheet.name, link.row_id
             ):
                 self._ledger.delete_row(link.row_id, actor=self._sheet.name)
                 n_removed += 1
@@ -369,15 +378,21 @@ def _statuses(
             update = replace(update, message=_shared(line, counts, update.message))
         elif line.error is None and link is not None and not link.is_owner:
             update = replace(update, message=_shared_with(line, record, update.message))
-        updates.append(replace(update, message=update.message[:_MOST_SHOWN]))
-    return updates
+        updates.append(update)
+    return [
+        StatusUpdate(
+            identifier=update.identifier,
+            **{c: shown_text(text, _MOST_SHOWN) for c, text in update.status_cells().items()},
+        )
+        for update in updates
+    ]
 
 
 def _without_row(line: _Line) -> StatusUpdate:
     """A line that has no row yet: bad, not ticked, or seen for the first time."""
     identifier = line.row.identifier
     if line.error is not None:
-        text = storable_text(str(line.error))[:_MOST_SHOWN]
+        text = storable_text(str(line.error))
         if line.is_ticked:
             return StatusUpdate(identifier=identifier, status=Status.NEEDS_ATTENTION, message=text)
         return StatusUpdate(

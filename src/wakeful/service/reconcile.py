@@ -265,6 +265,8 @@ class Service:
         """Plan what can be computed; False where a recording that goes on has nothing yet."""
         if work.manifest is None:
             raise RuntimeError("planned before it was taken in")
+        # Before the plan: what a sheet says meanwhile is to be seen as a change at the next pass.
+        facts = self._finished.facts.of(work.request)
         try:
             work.prepared = prepare(
                 work.request,
@@ -283,7 +285,7 @@ class Service:
         missing = [task for task in plan.tasks if not self._store.has(task.folder, task.key)]
         check_can_compute(self._library, self._catalog, missing)
         work.plan, work.jobs, work.marks = plan, plan.jobs(), work.prepared.target.marks
-        work.missing, work.facts = {t.key for t in missing}, self._finished.facts.of(work.request)
+        work.missing, work.facts = {t.key for t in missing}, facts
         self._index([task for task in plan.tasks if task.key not in work.missing])
         for job in work.jobs:
             if self._driver.state(job.name)[0] in (DriveState.DONE, DriveState.FAILED):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wakeful.catalog import Catalog
 from wakeful.config import Library
 from wakeful.io.mirror import MANIFEST_NAME, intake_folder
+from wakeful.service.sheet_tables import maps_folder
 from wakeful.sheet.validate import ValidationContext
 
 
@@ -17,4 +18,5 @@ def make_context(library: Library, catalog: Catalog) -> ValidationContext:
         roots=tuple(library.root / r.expanduser() for r in library.config.work.roots) or None,
         results=(library.results, library.published, library.jobs, library.raw),
         kept=lambda path: (intake_folder(library.raw, path) / MANIFEST_NAME).is_file(),
+        own=(maps_folder(library),),
     )

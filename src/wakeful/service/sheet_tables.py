@@ -19,13 +19,20 @@ from wakeful.model.errors import BadChannels
 from wakeful.pipeline.keys import digest
 from wakeful.sheet.interface import SheetRow
 from wakeful.sheet.lab_tabs import LabTabs, MapLine, read_lab_tabs
-from wakeful.sheet.outside import CHANNELS_TAB, OutsideSheet, Tables
+from wakeful.sheet.outside import CHANNELS_TAB, OutsideSheet, Tables, shown_text
 
 FOLDER: Final = "sheets"
 """In the library: channel maps of sheets, as channels files."""
+_MOST_SHOWN: Final = 4_000
+"""Characters of a message in a cell; Google takes 50,000."""
 _LINE: Final = re.compile(r"line (\d+): ([^|]+)")
 _writing = threading.Lock()
 """Sheets are looked at in threads of their own and share one file."""
+
+
+def maps_folder(library: Library) -> Path:
+    """Where the channel maps of sheets are kept."""
+    return library.root / FOLDER / "channels"
 
 
 class SheetTabs:
@@ -49,7 +56,7 @@ class SheetTabs:
     def take(self) -> bool:
         """Take over what the tabs say now; whether that is something new."""
         tables = self._sheet.read_tables()
-        if tables == self._read:
+        if tables == self._read and self._is_kept():
             return False
         self._tabs = read_lab_tabs(tables, self._catalog, self._library.config.parameters)
         self._map_messages = {}
@@ -58,11 +65,21 @@ class SheetTabs:
         self._read = tables
         return True
 
+    def _is_kept(self) -> bool:
+        """Whether what was taken over is still there: somebody may have deleted the file."""
+        said = self._sheet.name in self._library.lab_tables.sheets
+        return said or self._tabs.tables == SheetTables()
+
     def say(self) -> None:
         """Show in the tabs what is wrong in them."""
         messages = {tab: dict(said) for tab, said in self._tabs.messages.items()}
         messages.setdefault(CHANNELS_TAB, {}).update(self._map_messages)
-        self._sheet.write_table_messages(messages)
+        self._sheet.write_table_messages(
+            {
+                tab: {number: shown_text(text, _MOST_SHOWN) for number, text in said.items()}
+                for tab, said in messages.items()
+            }
+        )
 
     def channels_for(self, row: SheetRow, mates: Iterable[str]) -> str:
         """What a row's cell `channels` means: the path of a map of the tab, or what is typed.
@@ -97,7 +114,7 @@ class SheetTabs:
         content = text.getvalue()
         named = name or "-".join(dict.fromkeys(line.subject for line in lines))
         safe = re.sub(r"[^A-Za-z0-9_.-]", "-", named).strip("-.")[:60] or "map"
-        path = self._library.root / FOLDER / "channels" / f"{safe}-{digest(content)[:12]}.csv"
+        path = maps_folder(self._library) / f"{safe}-{digest(content)[:12]}.csv"
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, content.encode())

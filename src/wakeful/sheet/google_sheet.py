@@ -7,6 +7,7 @@ stands on a wrong row until the next pass, which sees it there and puts it right
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,8 +15,8 @@ from wakeful.google.spreadsheet import RangeValues, Spreadsheet
 from wakeful.logs import get_log
 from wakeful.model.errors import BadRow
 from wakeful.sheet.google_writes import Written
-from wakeful.sheet.headers import fold_header
-from wakeful.sheet.interface import FILLED_COLUMNS, SheetRow, StatusUpdate
+from wakeful.sheet.headers import column_of, fold_header
+from wakeful.sheet.interface import COLUMNS, FILLED_COLUMNS, SheetRow, StatusUpdate
 from wakeful.sheet.outside import (
     CHANNELS_TAB,
     PARAMETERS_TAB,
@@ -29,6 +30,9 @@ from wakeful.sheet.outside import (
     read_table,
     to_text,
 )
+
+_TABS_AGAIN_S: Final = 60.0
+"""So often it is asked which tabs there are: somebody may add one."""
 
 _FILLED: Final = tuple(column.name for column in FILLED_COLUMNS)
 
@@ -45,6 +49,7 @@ class GoogleSheet:
         self._book = book
         self._titles: dict[str, str] | None = None
         """What a tab is for -> what it is called, of the tabs that are there."""
+        self._described = 0.0
         self._values: dict[str, list[list[Any]]] = {}
         self._placed: tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]] | None = None
         """What stands where in them; a look at a sheet in which nothing changed is cheap."""
@@ -135,9 +140,10 @@ class GoogleSheet:
             self._read_values()
 
     def _read_values(self) -> None:
-        if self._titles is None:
+        now = time.monotonic()
+        if self._titles is None or now - self._described >= _TABS_AGAIN_S:
             _, tabs = self._book.describe()
-            self._titles = _find_tabs([tab.title for tab in tabs])
+            self._titles, self._described = _find_tabs([tab.title for tab in tabs]), now
         found = self._book.read(list(self._titles.values()))
         values = {tab: found[title] for tab, title in self._titles.items()}
         self._put_right(values[ROWS_TAB])
@@ -154,6 +160,8 @@ class GoogleSheet:
             title = self._title(ROWS_TAB)
             self._book.write([RangeValues(title, r, c, ((t,),)) for (r, c), t in hit.items()])
             for (row, column), text in hit.items():
+                values.extend([] for _ in range(row + 1 - len(values)))
+                values[row].extend([""] * (column + 1 - len(values[row])))
                 values[row][column] = text
             get_log().warning(
                 "columns were moved while statuses were written; what they hit was put back",
@@ -181,7 +189,7 @@ class GoogleSheet:
     def _say_in_the_sheet(self, values: list[list[Any]], message: str) -> None:
         """What is wrong with the headers, under `message` where there is such a column."""
         column = _message_column(values[0]) if values else None
-        if column is None:
+        if column is None or not _is_ours(self._title(ROWS_TAB), values[0]):
             return
         shown = to_text(values[1][column]) if len(values) > 1 and column < len(values[1]) else ""
         if shown != message:
@@ -226,6 +234,12 @@ def _find_tabs(titles: Sequence[str]) -> dict[str, str]:
     found = {tab: by_name.get(fold_header(tab)) for tab in (ROWS_TAB, *TABLE_TABS)}
     found[ROWS_TAB] = found[ROWS_TAB] or titles[0]
     return {tab: title for tab, title in found.items() if title is not None}
+
+
+def _is_ours(title: str, header: Sequence[Any]) -> bool:
+    """Whether a tab is the one of the rows, spoilt, and not one of somebody's own."""
+    n_known = sum(column_of(to_text(cell)) is not None for cell in header)
+    return fold_header(title) == fold_header(ROWS_TAB) or n_known > len(COLUMNS) // 2
 
 
 def _message_column(header: Sequence[Any]) -> int | None:

@@ -29,7 +29,6 @@ HELP_TAB: Final = "Help"
 OURS: Final = "Wakeful writes here"
 """Description of the ranges that it protects, by which it knows them again."""
 _HEADER_RANGE: Final = "Wakeful finds columns by these names"
-_N_ROWS: Final = 1000
 
 _COLOURS: Final[Mapping[Status, str]] = {
     Status.DONE: "#d3ece3",
@@ -157,6 +156,9 @@ def _make_tabs(book: Spreadsheet, tabs: Sequence[TabProperties]) -> tuple[str, .
                 {"updateSheetProperties": {"properties": properties, "fields": "title"}}
             )
             added.insert(0, ROWS_TAB)
+            # The name that it had is free again.
+            had = fold_header(tabs[0].title)
+            added += [name for name in (*TABLE_TABS, HELP_TAB) if fold_header(name) == had]
         elif not {"subject", "recording"} <= names:
             requests.append({"addSheet": {"properties": {"title": ROWS_TAB, "index": 0}}})
             added.insert(0, ROWS_TAB)
@@ -396,8 +398,8 @@ def _choice(
     rule: dict[str, Any] = {"condition": condition, "strict": strict, "showCustomUi": True}
     if hint:
         rule["inputMessage"] = hint
-    area = {**_below_header(tab, place), "endRowIndex": max(tab.n_rows, _N_ROWS)}
-    return {"setDataValidation": {"range": area, "rule": rule}}
+    # Without an end: one that is beyond the tab's last row is refused.
+    return {"setDataValidation": {"range": _below_header(tab, place), "rule": rule}}
 
 
 def _colour(tab: TabProperties, place: int, status: Status, colour: str) -> dict[str, Any]:

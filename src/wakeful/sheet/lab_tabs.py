@@ -239,6 +239,6 @@ def _as_value(text: str) -> Any:
         return low == "true"
     try:
         value: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value

@@ -209,6 +209,19 @@ def read_table(title: str, values: Values) -> TableTab | None:
     return TableTab(title, tuple(to_text(cell).strip() for cell in values[0]), lines)
 
 
+def shown_text(text: str, most: int) -> str:
+    """Text that any sheet gives back as it got it, else it would be written at every look.
+
+    Parameters
+    ----------
+    most : characters
+    """
+    lines = (
+        "".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()
+    )
+    return "\n".join(filter(None, lines))[:most].strip()
+
+
 def to_text(value: Any) -> str:
     """A cell as a person reads it: 1.0 is 1, a tick is TRUE."""
     if isinstance(value, str):

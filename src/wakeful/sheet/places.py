@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -35,12 +35,14 @@ class Places:
     roots : folders that paths must lead into; None for anywhere
     results : the library's own result folders, never a source of data
     kept : whether a recording that is gone has been taken in before
+    own : the library's own folders of files that rows name, besides `roots`
     """
 
     base: Path
     roots: tuple[Path, ...] | None = None
     results: tuple[Path, ...] = ()
     kept: Callable[[Path], bool] | None = None
+    own: tuple[Path, ...] = ()
 
 
 def find_recording(text: str, places: Places) -> tuple[Path | None, str]:
@@ -71,6 +73,8 @@ def _kept(text: str, places: Places) -> Path | None:
 
 def find_file(text: str, places: Places) -> tuple[Path | None, str]:
     """The file that a cell names; returns as `find_recording` does."""
+    if places.roots is not None:
+        places = replace(places, roots=(*places.roots, *places.own))
     path, problem = _find(text, places)
     if path is None:
         return None, problem

@@ -53,6 +53,8 @@ class ValidationContext:
     """The library's own result folders."""
     kept: Callable[[Path], bool] | None = None
     """Whether a recording that is gone has been taken in before; None where none is kept."""
+    own: tuple[Path, ...] = ()
+    """The library's own folders of channels files; rows may name those whatever `roots` says."""
     standard: tuple[str, ...] | None = None
     """What an empty `analyses` means; None for all there are."""
     default_params: str = "default"
@@ -60,7 +62,7 @@ class ValidationContext:
     @property
     def places(self) -> Places:
         """Where paths begin and may lead."""
-        return Places(self.base, self.roots, self.results, self.kept)
+        return Places(self.base, self.roots, self.results, self.kept, self.own)
 
 
 @dataclass(frozen=True)
