@@ -19,7 +19,15 @@ from pydantic import (
 
 from wakeful.animal_config import Animal, LabTables
 from wakeful.executor_config import Executor
-from wakeful.front_config import Blinding, Delivery, Google, Inbox, Web
+from wakeful.front_config import (
+    Blinding,
+    Delivery,
+    Google,
+    Inbox,
+    Web,
+    google_sheet_name,
+    inbox_name,
+)
 from wakeful.model.errors import BadConfig, NoLibrary
 from wakeful.model.subject import LightSchedule
 from wakeful.oversight_config import Notices, Section, Service
@@ -206,7 +214,7 @@ class Library:
     def __init__(self, root: Path, config: Config) -> None:
         self.root = root.resolve()
         self.config = config
-        self._lab_tables = (0, LabTables())
+        self._lab_tables: tuple[tuple[int, ...], LabTables] = ((), LabTables())
 
     def __repr__(self) -> str:
         return f"Library({str(self.root)!r})"
@@ -262,13 +270,19 @@ class Library:
         """
         path = self.root / LAB_TABLES_NAME
         try:
-            changed = path.stat().st_mtime_ns
+            stat = path.stat()
+            changed = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
             if changed != self._lab_tables[0]:
-                text = path.read_text(encoding="utf-8")
-                self._lab_tables = (changed, LabTables.model_validate_json(text))
+                tables = LabTables.model_validate_json(path.read_text(encoding="utf-8"))
+                # What a sheet said that is no longer named holds no longer.
+                named = self.outside_sheets()
+                self._lab_tables = (
+                    changed,
+                    LabTables(sheets={n: tables.sheets[n] for n in named if n in tables.sheets}),
+                )
         except FileNotFoundError:
             if self._lab_tables[0]:  # else the same object: it is compared by identity
-                self._lab_tables = (0, LabTables())
+                self._lab_tables = ((), LabTables())
         except (OSError, ValueError) as error:
             raise BadConfig(
                 f"can't be read as what sheets say of the lab ({type(error).__name__})",
@@ -276,6 +290,11 @@ class Library:
                 remedy="delete it: the next look at the sheets writes it anew",
             ) from None
         return self._lab_tables[1]
+
+    def outside_sheets(self) -> tuple[str, ...]:
+        """Names of the sheets outside the library that wakeful.toml names, in its order."""
+        google = [google_sheet_name(address) for address in self.config.google.sheets]
+        return (*google, *map(inbox_name, self.config.inbox.files))
 
     def animal(self, subject: str) -> Animal | None:
         """What is known of an animal: wakeful.toml holds before the sheets."""

@@ -139,6 +139,16 @@ def sheet_key(address: str) -> str:
     return found[1]
 
 
+def google_sheet_name(address: str) -> str:
+    """How the library knows a Google Sheet, for ever."""
+    return f"google:{sheet_key(address)}"
+
+
+def inbox_name(file: Path) -> str:
+    """How the library knows a watched file: as wakeful.toml names it, wherever the library is."""
+    return f"file:{file.as_posix()}"
+
+
 def folder_key(address: str) -> str:
     """The key of a folder in Google Drive, from its address in the browser or the key itself.
 

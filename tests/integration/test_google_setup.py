@@ -62,8 +62,8 @@ def test_an_empty_sheet_becomes_a_template(lab: GoogleLibrary) -> None:
         for r in tab.rules["addConditionalFormatRule"]
     }
     assert coloured == {str(s) for s in Status} - {"waiting"}
-    (guarded,) = [p for p in tab.protected if not p["warningOnly"]]
-    assert guarded["editors"]["users"] == [SERVICE_EMAIL]
+    assert all(p["warningOnly"] for p in tab.protected), "else people can't sort or delete rows"
+    (guarded,) = [p for p in tab.protected if "startColumnIndex" in p["range"]]
     area = guarded["range"]
     assert area["endColumnIndex"] - area["startColumnIndex"] == len(FILLED_COLUMNS)
     told = {lab.book.tab("Help").get(row, 0) for row in range(60)}
@@ -88,7 +88,7 @@ def test_setting_up_again_adds_what_is_missing_and_nothing_else(
     assert [r.get("subject") for r in person.rows()] == [r.get("subject") for r in before]
     assert before[0]["subject"] == "1-2"
     assert len(tab.rules["addConditionalFormatRule"]) == n_rules["addConditionalFormatRule"]
-    assert len([p for p in tab.protected if p["warningOnly"]]) == 1
+    assert len([p for p in tab.protected if "startColumnIndex" not in p["range"]]) == 1
     assert person.header()[-1] == "stream"
     assert "added columns: Recordings: stream" in output
     assert [t.title for t in lab.book.tabs].count("Subjects") == 1

@@ -42,7 +42,7 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"subject": "M1"}, ["recording is empty; give the folder or file"]),
     ({"subject": "M1", "recording": "RECx"}, ["is not there (", 'did you mean "day1"?']),
     ({"subject": "M1", "recording": "day1"}, ["is not there", "correct the path"]),
-    ({"subject": "M1", "recording": "../../etc/passwd"}, ["is not there", "correct the path"]),
+    ({"subject": "M1", "recording": "../../etc/passwd"}, ["lies outside the folders"]),
     ({"subject": "M1", "recording": "/etc/passwd"}, ["outside", "folder"]),
     ({"subject": "M1", "recording": "LIB/results"}, ["empty folder"]),
     ({"subject": "M1", "recording": "REC\u200b"}, ["is invisible: ZERO WIDTH SPACE: delete it"]),

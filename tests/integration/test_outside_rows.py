@@ -282,11 +282,13 @@ def test_tabs_say_what_animals_parameters_and_channels_are(
     assert subjects.get(1, 2) is None
     assert "lpf" in channels.get(3, 4)
     channels.put(1, 2, "CA3")
+    assert not rows.look().is_settled
     rows.look()
     rows.look()
     assert lab.ledger.rows()[0].channels != first.channels
     assert rows.look().is_settled
     subjects.put(2, 1, "M")
+    rows.look()
     rows.look()
     assert subjects.get(2, 2) is None
     assert lab.library.animal("M2") is not None

@@ -285,7 +285,7 @@ def run(
         hold_library(opened.root),
         library_open(opened.root, "service") as (_, ledger, sheet),
         oversee(opened, ledger, verbose=verbose) as oversight,
-        watch_sheets(opened, ledger) as sheets,
+        watch_sheets(opened, ledger, at_once=once) as sheets,
     ):
         oversight.sheets = sheets
         service = make_service(opened, ledger, sheet)

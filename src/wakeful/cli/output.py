@@ -67,7 +67,7 @@ def library_open(path: Path | None, actor: str) -> Iterator[tuple[Library, Ledge
     """A library with its database and sheet."""
     library = open_library(path)
     with Ledger.open(library.database) as ledger:
-        yield library, ledger, LocalSheet(ledger, actor=actor)
+        yield library, ledger, LocalSheet(ledger, actor=actor, outside=library.outside_sheets())
 
 
 def make_service(library: Library, ledger: Ledger, sheet: LocalSheet) -> Service:

@@ -55,6 +55,7 @@ def serve(
             make_context=Contexts(opened),
             service_process=lambda: who_holds(opened.root),
             start_command=f"wakeful run --library {shlex.quote(str(opened.root))}",
+            outside=opened.outside_sheets(),
             person=user or getpass.getuser(),
             trusted_user_header=web.trusted_user_header,
             address=web.address if address is None else address,

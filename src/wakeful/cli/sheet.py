@@ -89,7 +89,7 @@ def set_up_sheet(
     ],
     library: LibraryOption = None,
 ) -> None:
-    """Make a Google Sheet ready: headers, choices, tick boxes, colours, protected columns, help.
+    """Make a Google Sheet ready: headers, choices, tick boxes, colours, guarded columns, help.
 
     May be run again at any time: what is missing is added, and nothing that people typed is
     touched.

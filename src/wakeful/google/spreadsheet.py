@@ -66,6 +66,7 @@ class Spreadsheet:
         self._reads = reads
         self._writes = writes
         self._client: Any = None
+        self._may_write = False
 
     @property
     def where(self) -> str:
@@ -109,6 +110,14 @@ class Spreadsheet:
         ranges = found["valueRanges"]
         return {t: r.get("values", []) for t, r in zip(titles, ranges, strict=True)}
 
+    def wait_to_write(self) -> None:
+        """Return when the account may write once more; the next `write` is that one.
+
+        Whoever reads once more before a write waits first: in between the sheet may change.
+        """
+        self._writes.wait()
+        self._may_write = True
+
     def write(self, ranges: Sequence[RangeValues]) -> None:
         """Write cells as text, never as formulas or dates (RAW)."""
         part: list[RangeValues] = []
@@ -133,19 +142,22 @@ class Spreadsheet:
             "valueInputOption": "RAW",
             "data": [{"range": one.address, "values": one.values} for one in ranges],
         }
-        self._call(self._writes, lambda c: c.values_batch_update(self.key, body))
+        pace = None if self._may_write else self._writes
+        self._may_write = False
+        self._call(pace, lambda c: c.values_batch_update(self.key, body))
 
     def _read(self, ask: Any) -> Any:
         return self._call(self._reads, ask)
 
-    def _call(self, pace: Pace, ask: Any) -> Any:
+    def _call(self, pace: Pace | None, ask: Any) -> Any:
         import requests
         from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
         from gspread.exceptions import APIError
 
         if self._client is None:
             self._client = _make_client(self.account)
-        pace.wait()
+        if pace is not None:
+            pace.wait()
         try:
             return ask(self._client)
         except APIError as error:
@@ -156,7 +168,8 @@ class Spreadsheet:
                 where=self.where,
                 account=self.account.shown,
             ) from None
-        except (requests.RequestException, TransportError) as error:
+        except (requests.RequestException, TransportError, TypeError) as error:
+            # TypeError: an error of a gateway, in a form that is not Google's.
             raise away(error, where=self.where) from None
         except (RefreshError, GoogleAuthError) as error:
             raise unauthorised(error, where=self.where, account=self.account.shown) from None

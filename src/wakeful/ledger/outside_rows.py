@@ -118,6 +118,26 @@ class OutsideRowStore(Database):
             )
             return True
 
+    def take_over(self, sheet: str, key: str, row_id: int) -> None:
+        """Let a row belong to a line that shares it: nobody else's line counts any more."""
+        with self.writing() as connection:
+            of_row = OUTSIDE_ROWS.c.row_id == row_id
+            connection.execute(OUTSIDE_ROWS.update().where(of_row).values(is_owner=0))
+            connection.execute(
+                OUTSIDE_ROWS.update()
+                .where(of_row, OUTSIDE_ROWS.c.sheet == sheet, OUTSIDE_ROWS.c.key == key)
+                .values(is_owner=1)
+            )
+
+    def forget_line(self, sheet: str, key: str) -> None:
+        """The line has no row any more; the row, out of the sheet already, stays out."""
+        with self.writing() as connection:
+            connection.execute(
+                OUTSIDE_ROWS.delete().where(
+                    OUTSIDE_ROWS.c.sheet == sheet, OUTSIDE_ROWS.c.key == key
+                )
+            )
+
     def rows_of_sheet(self, sheet: str) -> dict[int, RowRecord]:
         """The rows that lines of a sheet have, by number; without deleted ones."""
         query = (

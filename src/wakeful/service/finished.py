@@ -95,7 +95,7 @@ class FinishedRows:
         if (
             found is None
             or row.status != found.status
-            or found.stamp != self._stamp(request, marks)
+            or found.stamp != self._stamp(request, marks, self.facts.of(request))
             or not Path(found.link).is_file()
         ):
             return None
@@ -130,7 +130,7 @@ class FinishedRows:
         ended = FinishedRow(
             row_id=row_id,
             run_id=work.run_id,
-            stamp=self._stamp(work.request, work.marks),
+            stamp=self._stamp(work.request, work.marks, work.facts),
             signature=signature,
             status=str(work.status),
             progress=work.progress,
@@ -147,12 +147,12 @@ class FinishedRows:
             self._ledger.keep_finished_row(ended)
             self._known[row_id] = ended
 
-    def _stamp(self, request: Request, marks: tuple[Mark, ...]) -> str:
+    def _stamp(self, request: Request, marks: tuple[Mark, ...], facts: str) -> str:
         if self._circumstances is None:
             self._circumstances = self._describe()
         asked = replace(request, notes="", priority=0, run=True).to_json()
         said = [asdict(mark) for mark in marks]
-        return digest([self._circumstances, asked, repr(said), self.facts.of(request)])
+        return digest([self._circumstances, asked, repr(said), facts])
 
     def _describe(self) -> str:
         """All that is common to a library's rows: configuration, steps, models, Wakeful itself."""

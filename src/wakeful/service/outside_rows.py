@@ -8,6 +8,7 @@ by what is typed into it, so that sorting, copying and inserting lines leaves no
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,8 +26,10 @@ from wakeful.service.sheet_tables import SheetTabs
 from wakeful.sheet.interface import SheetRow, Status, StatusUpdate
 from wakeful.sheet.outside import OutsideSheet, key_of, shown_text
 from wakeful.sheet.request import NaturalKey, Request, natural_key
-from wakeful.sheet.validate import Checks, validate_rows
+from wakeful.sheet.validate import NO_TICKS, Checks, validate_rows
 
+_changing: Final = threading.Lock()
+"""Sheets are looked at in threads of their own, and two may ask for the same at one time."""
 _LOOK_THROUGH_S: Final = 60.0
 """A sheet in which nothing changes is looked through so often: recordings may come or go."""
 _AT_ONCE: Final = 200
@@ -63,7 +66,7 @@ class _Line:
         """Whether somebody said that the line is complete; where it is bad, whether it seems so."""
         if self.request is not None:
             return self.request.run
-        return self.row.run.strip().upper() not in ("", "FALSE", "NO", "0", "N")
+        return self.row.run.strip().casefold() not in NO_TICKS
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,12 +140,13 @@ class OutsideRows:
         self._tabs.say()
         quiet = _Quiet(rows, version, self._judge_by())
         if self._quiet is not None and self._quiet.is_still(quiet):
-            return Look(n_lines=len(rows))
+            return Look(n_lines=len(rows), is_settled=not self._tabs.waits)
         self._quiet = None
         lines = self._judge_all(rows)
         links = self._let_go(self._ledger.outside_rows(self._sheet.name))
         records = self._ledger.rows_of_sheet(self._sheet.name)
-        changes = self._change(lines, links, records)
+        with _changing:
+            changes = self._change(lines, links, records)
         if changes.n_added or changes.n_changed or changes.n_removed:
             links = self._ledger.outside_rows(self._sheet.name)
             records = self._ledger.rows_of_sheet(self._sheet.name)
@@ -153,7 +157,7 @@ class OutsideRows:
         is_good = all(line.error is None for line in lines)
         if changes == Look(n_lines=len(lines)) and is_good:
             self._quiet = quiet
-        return changes
+        return replace(changes, is_settled=changes.is_settled and not self._tabs.waits)
 
     def _let_go(self, links: dict[str, OutsideRow]) -> dict[str, OutsideRow]:
         """The links without those to rows of others that were deleted there: such a line asks for
@@ -252,6 +256,10 @@ class OutsideRows:
                 return False, False
             if not self._is_settled(line):
                 return False, True
+            if natural_key(line.request) in self._asked_elsewhere({row_id}):
+                # Somebody else asked for it meanwhile: the line shares that row from now on.
+                self._ledger.forget_line(self._sheet.name, line.key)
+                return False, True
             record = self._ledger.restore_row(row_id, actor=self._sheet.name)
         if record is None:
             return False, False
@@ -280,7 +288,7 @@ class OutsideRows:
             seen.add(line.key)
             asked = natural_key(line.request)
             if asked in rows:
-                self._ledger.share_row(self._sheet.name, line.key, rows[asked])
+                self._share(line, rows[asked])
             else:
                 to_make.setdefault(asked, []).append(line)
         first = [(alike[0].key, alike[0].cells) for alike in to_make.values()]
@@ -304,6 +312,12 @@ class OutsideRows:
             if line.request is not None and line.key in links and not links[line.key].is_deleted
         }
         ours = {link.row_id for link in links.values()}
+        for asked, row_id in self._asked_elsewhere(ours).items():
+            found.setdefault(asked, row_id)
+        return found
+
+    def _asked_elsewhere(self, ours: Collection[int]) -> dict[NaturalKey, int]:
+        """What is asked for by rows that are not among `ours` -> the row."""
         others = [
             SheetRow(
                 identifier=str(r.id), number=r.id, counted_as="row", **r.cells(), **r.status_cells()
@@ -311,12 +325,26 @@ class OutsideRows:
             for r in self._ledger.rows()
             if r.id not in ours
         ]
-        context = make_context(self._library, self._catalog)
-        for checked in validate_rows(others, context):
+        found: dict[NaturalKey, int] = {}
+        for checked in validate_rows(others, make_context(self._library, self._catalog)):
             asked = checked.request or checked.standing
             if asked is not None:
                 found.setdefault(natural_key(asked), int(checked.row.identifier))
         return found
+
+    def _share(self, line: _Line, row_id: int) -> None:
+        """Let a line share a row; it is the line's from then on where nobody else speaks for it: a
+        row that nobody ticked, or of a sheet that wakeful.toml no longer names.
+        """
+        self._ledger.share_row(self._sheet.name, line.key, row_id)
+        owners = self._ledger.sheets_of(row_id)
+        named = self._library.outside_sheets()
+        is_draft = not owners and not self._is_run(row_id)
+        if is_draft or (owners and not any(owner in named for owner in owners)):
+            self._ledger.take_over(self._sheet.name, line.key, row_id)
+
+    def _is_run(self, row_id: int) -> bool:
+        return self._ledger.row(row_id).run.strip().casefold() not in NO_TICKS
 
     def _remove(self, links: Mapping[str, OutsideRow], present: set[str]) -> tuple[int, int]:
         """Take out the rows of lines that are gone; (how many, how many lines are just gone)."""

@@ -7,6 +7,7 @@ import io
 import re
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -50,20 +51,34 @@ class SheetTabs:
         self._catalog = catalog
         self._sheet = sheet
         self._read: Tables | None = None
+        """As they were taken over."""
+        self._seen: Tables | None = None
+        """As they were at the last look."""
+        self._good_maps: dict[tuple[str, str], list[MapLine]] = {}
         self._tabs = LabTabs()
         self._map_messages: dict[int, str] = {}
 
     def take(self) -> bool:
-        """Take over what the tabs say now; whether that is something new."""
+        """Take over what the tabs say, where they were the same at the last look (nobody is in the
+        middle of typing) or there was none; whether that is something new.
+        """
         tables = self._sheet.read_tables()
-        if tables == self._read and self._is_kept():
+        seen, self._seen = self._seen, tables
+        if (seen is not None and tables != seen) or (tables == self._read and self._is_kept()):
             return False
-        self._tabs = read_lab_tabs(tables, self._catalog, self._library.config.parameters)
+        before = self._library.lab_tables.sheets.get(self._sheet.name)
+        told = self._library.config.parameters
+        self._tabs = read_lab_tabs(tables, self._catalog, told, before)
         self._map_messages = {}
         self._check_maps()
         _keep(self._library, self._sheet.name, self._tabs.tables)
         self._read = tables
         return True
+
+    @property
+    def waits(self) -> bool:
+        """Whether the tabs say something new that is taken over at the next look."""
+        return self._seen != self._read
 
     def _is_kept(self) -> bool:
         """Whether what was taken over is still there: somebody may have deleted the file."""
@@ -125,14 +140,19 @@ class SheetTabs:
         groups: dict[tuple[str, str], list[MapLine]] = {}
         for line in self._tabs.channels:
             groups.setdefault((line.map, "" if line.map else line.subject), []).append(line)
-        for (name, _), lines in groups.items():
+        counting: list[MapLine] = []
+        for place, lines in groups.items():
             try:
-                read_channels_file(self._write_map(name, lines))
+                read_channels_file(self._write_map(place[0], lines))
+                self._good_maps[place] = lines
             except BadChannels as error:
                 for number, what in _LINE.findall(error.what):
                     self._map_messages[int(number)] = what.strip()
                 if not _LINE.search(error.what):
                     self._map_messages[lines[0].number] = error.what
+            # A map that is spoilt now counts as it was.
+            counting += self._good_maps.get(place, lines)
+        self._tabs = replace(self._tabs, channels=tuple(counting))
 
 
 def _keep(library: Library, sheet: str, tables: SheetTables) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from wakeful.catalog import load_catalog
 from wakeful.config import Library
-from wakeful.front_config import sheet_key
+from wakeful.front_config import inbox_name, sheet_key
 from wakeful.google.account import read_account
 from wakeful.google.calls import GoogleAway
 from wakeful.google.pace import Pace
@@ -34,8 +34,10 @@ _LONGEST_REFUSED_S: Final = 120.0
 """Somebody who mends what was refused (shares the sheet, say) does not wait longer than that."""
 _TRIES_AT_FIRST: Final = 3
 """Before the work begins without the rows of a sheet that can't be reached."""
-_SOON_S: Final = 2.0
-"""Between two looks where a line waits for the second one."""
+_SOON_S: Final = 10.0
+"""Between two looks where a line waits for the second one: long enough to finish typing a row."""
+_AT_ONCE_S: Final = 2.0
+"""The same where somebody has asked for one run now, and of a file, which is saved as a whole."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class SheetWatch:
                 return
             if self.problem is not None and not 0 < self._n_failed < _TRIES_AT_FIRST:
                 return
-            self._stop.wait(self._soon_s)
+            self._stop.wait(min(_AT_ONCE_S, self._soon_s))
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -186,16 +188,21 @@ def outside_sheets(library: Library) -> tuple[tuple[OutsideSheet, float], ...]:
             for address in google.sheets
         ]
     inbox = library.config.inbox
-    found += [(InboxFile(library.root / f.expanduser()), inbox.poll_s) for f in inbox.files]
+    found += [
+        (InboxFile(library.root / f.expanduser(), name=inbox_name(f)), inbox.poll_s)
+        for f in inbox.files
+    ]
     return tuple(found)
 
 
 @contextmanager
-def watch_sheets(library: Library, ledger: Ledger) -> Iterator[Sheets]:
-    """Look at all sheets outside the library, as long as this lasts.
+def watch_sheets(library: Library, ledger: Ledger, *, at_once: bool = False) -> Iterator[Sheets]:
+    """Look at all sheets outside the library, as long as this lasts; at the end statuses are shown
+    once more.
 
-    They have been looked at, and their rows taken up, when this begins; at the end statuses are
-    shown once more.
+    Parameters
+    ----------
+    at_once : take up what is there before this begins, for a service that makes one run
     """
     named = outside_sheets(library)
     catalog = load_catalog() if named else None
@@ -203,9 +210,12 @@ def watch_sheets(library: Library, ledger: Ledger) -> Iterator[Sheets]:
     try:
         for sheet, poll_s in named:
             assert catalog is not None
-            watches.append(SheetWatch(OutsideRows(library, ledger, catalog, sheet), poll_s))
+            soon_s = _AT_ONCE_S if isinstance(sheet, InboxFile) else _SOON_S
+            rows = OutsideRows(library, ledger, catalog, sheet)
+            watches.append(SheetWatch(rows, poll_s, soon_s))
         for watch in watches:
-            watch.settle()
+            if at_once:
+                watch.settle()
             watch.start()
         yield Sheets(watches)
     finally:

@@ -117,8 +117,12 @@ def read_csv(path: Path) -> CsvTable:
     return CsvTable(rows=tuple(rows), unknown_columns=unknown, separator=separator)
 
 
-def read_csv_lines(path: Path) -> list[list[str]]:
+def read_csv_lines(path: Path) -> tuple[list[list[str]], int]:
     """The lines of a CSV file as text, header first; lines without anything are kept as [].
+
+    Returns
+    -------
+    The lines, and how many lines of the file come before them.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def read_csv_lines(path: Path) -> list[list[str]]:
         # As many entries as the file has lines, so that numbers are those that editors show.
         lines += [[] for _ in range(line - skipped - 1 - len(lines))]
         lines.append([unguard(cell) for cell in cells])
-    return lines
+    return lines, skipped
 
 
 def import_csv(

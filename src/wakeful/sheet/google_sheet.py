@@ -54,8 +54,8 @@ class GoogleSheet:
         self._placed: tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]] | None = None
         """What stands where in them; a look at a sheet in which nothing changed is cheap."""
         self._rows: tuple[SheetRow, ...] | None = None
-        self._written: Written | None = None
-        """What was written last, until the next look has seen where it landed."""
+        self._written: dict[str, Written] = {}
+        """Tab -> what was written last, until the next look has seen where it landed."""
 
     @property
     def name(self) -> str:
@@ -101,29 +101,43 @@ class GoogleSheet:
         wanted = {update.identifier: update.status_cells() for update in updates}
         if not self._differences(wanted):
             return
+        self._book.wait_to_write()
         self._read()  # the sheet may have been sorted since
         if ranges := self._differences(wanted):
-            values = self._values[ROWS_TAB]
-            self._written = Written.of(ranges, values)
-            self._book.write(ranges)
-            self._note(ranges)
+            self._write({ROWS_TAB: ranges})
 
     def write_table_messages(self, messages: Mapping[str, Mapping[int, str]]) -> None:
         """Make the message column of the tabs show what is given, in one call."""
-        ranges = []
+        if self._message_differences(messages):
+            self._book.wait_to_write()
+            self._read()
+            if ranges := self._message_differences(messages):
+                self._write(ranges)
+
+    def _message_differences(
+        self, messages: Mapping[str, Mapping[int, str]]
+    ) -> dict[str, list[RangeValues]]:
+        """Tab -> the cells in which another message shows than shall."""
+        found: dict[str, list[RangeValues]] = {}
         for tab, values in self._values.items():
-            if tab not in TABLE_TABS or not values:
-                continue
-            column = _message_column(values[0])
+            column = _message_column(values[0]) if tab in TABLE_TABS and values else None
             if column is None:
                 continue
             said = messages.get(tab, {})
             for index, line in enumerate(values[1:], start=1):
                 shown = to_text(line[column]) if column < len(line) else ""
                 if (text := said.get(index + 1, "")) != shown:
-                    ranges.append(RangeValues(self._title(tab), index, column, ((text,),)))
-        if ranges:
-            self._book.write(ranges)
+                    one = RangeValues(self._title(tab), index, column, ((text,),))
+                    found.setdefault(tab, []).append(one)
+        return found
+
+    def _write(self, ranges: Mapping[str, Sequence[RangeValues]]) -> None:
+        """Write into tabs, and keep what stood there until the next look has seen the outcome."""
+        for tab, ours in ranges.items():
+            self._written[tab] = Written.of(ours, self._values[tab])
+        self._book.write([one for ours in ranges.values() for one in ours])
+        for tab, ours in ranges.items():
+            self._note(tab, ours)
 
     def _title(self, tab: str) -> str:
         return (self._titles or {}).get(tab, tab)
@@ -146,18 +160,16 @@ class GoogleSheet:
             self._titles, self._described = _find_tabs([tab.title for tab in tabs]), now
         found = self._book.read(list(self._titles.values()))
         values = {tab: found[title] for tab, title in self._titles.items()}
-        self._put_right(values[ROWS_TAB])
+        for tab in list(self._written):
+            self._put_right(tab, values.get(tab, []))
         if values != self._values:
             self._values, self._placed, self._rows = values, None, None
 
-    def _put_right(self, values: list[list[Any]]) -> None:
+    def _put_right(self, tab: str, values: list[list[Any]]) -> None:
         """Where somebody moved columns in the instant of the last write: give back what it hit."""
-        written, self._written = self._written, None
-        if written is None:
-            return
-        hit, lost = written.misplaced(values)
+        hit, lost = self._written.pop(tab).misplaced(values)
         if hit:
-            title = self._title(ROWS_TAB)
+            title = self._title(tab)
             self._book.write([RangeValues(title, r, c, ((t,),)) for (r, c), t in hit.items()])
             for (row, column), text in hit.items():
                 values.extend([] for _ in range(row + 1 - len(values)))
@@ -218,9 +230,9 @@ class GoogleSheet:
             for group in _column_groups([at for at, _ in columns])
         ]
 
-    def _note(self, ranges: Iterable[RangeValues]) -> None:
+    def _note(self, tab: str, ranges: Iterable[RangeValues]) -> None:
         """The values as they are after a write, so that the next look finds no difference."""
-        values, self._placed, self._rows = self._values[ROWS_TAB], None, None
+        values, self._placed, self._rows = self._values[tab], None, None
         for one in ranges:
             for row, line in enumerate(one.values, one.row):
                 here = values[row]

@@ -1,4 +1,4 @@
-"""Makes a Google Sheet ready: tabs, headers, choices, tick boxes, colours, protected columns, help.
+"""Makes a Google Sheet ready: tabs, headers, choices, tick boxes, colours, guarded columns, help.
 
 It may be run again and again: what is there stays, what is missing is added, rules that an earlier
 run made are made anew. Nothing that a person typed is touched.
@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wakeful.animal_config import Animal
-from wakeful.google.spreadsheet import RangeValues, Spreadsheet, TabProperties
+from wakeful.google.spreadsheet import (
+    RangeValues,
+    Spreadsheet,
+    TabProperties,
+    column_letters,
+    quote_title,
+)
 from wakeful.model.errors import BadRow
 from wakeful.sheet.headers import column_of, fold_header
 from wakeful.sheet.interface import COLUMNS, FILLED_COLUMNS, Status
@@ -28,6 +34,7 @@ from wakeful.sheet.outside import (
 HELP_TAB: Final = "Help"
 OURS: Final = "Wakeful writes here"
 """Description of the ranges that it protects, by which it knows them again."""
+_HELP_BEGINS: Final = "How to"
 _HEADER_RANGE: Final = "Wakeful finds columns by these names"
 
 _COLOURS: Final[Mapping[Status, str]] = {
@@ -128,16 +135,20 @@ def set_up(book: Spreadsheet, choices: Choices) -> SetUp:
         if new:
             ranges.append(RangeValues(tab.title, 0, len(header), (tuple(new),)))
             added_columns += [f"{tab.title}: {name}" for name in new]
+    _check_ours(rows_tab, values[rows_tab.title], book.where)
     help_tab = by_name[fold_header(HELP_TAB)]
-    ranges.append(RangeValues(help_tab.title, 0, 0, _help(choices)))
+    is_ours = _is_our_help(book.read([help_tab.title])[help_tab.title])
+    if is_ours:
+        ranges.append(RangeValues(help_tab.title, 0, 0, _help(choices)))
     if grown := _grow(wanted, headers):
         book.change(grown)
     book.write(ranges)
-    requests = _clean(tabs)
-    requests += _look_of_rows(rows_tab, headers[ROWS_TAB], choices, book.account.email)
+    requests = _clean(tabs, rows_tab, values[rows_tab.title])
+    requests += _look_of_rows(rows_tab, headers[ROWS_TAB], choices, headers)
     for tab, kind in zip(wanted[1:], TABLE_TABS, strict=True):
-        requests += _look_of_table(tab, headers[kind], kind, book.account.email)
-    requests += _look_of_help(help_tab)
+        requests += _look_of_table(tab, headers[kind], kind)
+    if is_ours:
+        requests += _look_of_help(help_tab)
     book.change(requests)
     return SetUp(title, added_tabs, tuple(added_columns))
 
@@ -195,8 +206,43 @@ def _grow(tabs: Sequence[TabProperties], headers: Mapping[str, Sequence[str]]) -
     ]
 
 
-def _clean(tabs: Sequence[TabProperties]) -> list[dict[str, Any]]:
+def _check_ours(tab: TabProperties, values: Sequence[Sequence[Any]], where: str) -> None:
+    """Refuse a tab in which people use columns that Wakeful would write into.
+
+    Raises
+    ------
+    BadRow
+        Names these columns.
+    """
+    if not values or any(one.get("description") == OURS for one in tab.protected):
+        return
+    filled = {column.name for column in FILLED_COLUMNS}
+    theirs = [
+        to_text(text)
+        for place, text in enumerate(values[0])
+        if column_of(to_text(text)) in filled
+        and any(to_text(line[place]).strip() for line in values[1:] if place < len(line))
+    ]
+    if theirs:
+        raise BadRow(
+            f"people use the columns {', '.join(theirs)}, and Wakeful writes into columns of these "
+            "names",
+            where=f"{where}, tab {tab.title}",
+            remedy="call them otherwise, or empty them; nothing was changed in them",
+        )
+
+
+def _is_our_help(values: Sequence[Sequence[Any]]) -> bool:
+    """Whether the tab Help is empty, or was written by an earlier run."""
+    return not values or not values[0] or to_text(values[0][0]) == _HELP_BEGINS
+
+
+def _clean(
+    tabs: Sequence[TabProperties], rows_tab: TabProperties, values: Sequence[Sequence[Any]]
+) -> list[dict[str, Any]]:
     """Take away the rules of an earlier run."""
+    header = [column_of(to_text(text)) for text in values[0]] if values else []
+    place = header.index("status") if "status" in header else -1
     requests: list[dict[str, Any]] = []
     for tab in tabs:
         requests += [
@@ -204,7 +250,11 @@ def _clean(tabs: Sequence[TabProperties]) -> list[dict[str, Any]]:
             for one in tab.protected
             if one.get("description") in (OURS, _HEADER_RANGE)
         ]
-        ours = [n for n, rule in enumerate(tab.colour_rules) if _is_ours(rule)]
+        ours = [
+            n
+            for n, rule in enumerate(tab.colour_rules)
+            if tab.number == rows_tab.number and _is_ours(rule, place)
+        ]
         requests += [
             {"deleteConditionalFormatRule": {"sheetId": tab.number, "index": n}}
             for n in reversed(ours)
@@ -212,13 +262,19 @@ def _clean(tabs: Sequence[TabProperties]) -> list[dict[str, Any]]:
     return requests
 
 
-def _is_ours(rule: Mapping[str, Any]) -> bool:
+def _is_ours(rule: Mapping[str, Any], place: int) -> bool:
+    """Whether a rule colours the column of statuses by one of them."""
+    if any(area.get("startColumnIndex") != place for area in rule.get("ranges", ())):
+        return False
     values = rule.get("booleanRule", {}).get("condition", {}).get("values", ())
     return [str(v.get("userEnteredValue")) for v in values] in [[str(s)] for s in Status]
 
 
 def _look_of_rows(
-    tab: TabProperties, header: Sequence[str], choices: Choices, email: str
+    tab: TabProperties,
+    header: Sequence[str],
+    choices: Choices,
+    headers: Mapping[str, Sequence[str]],
 ) -> list[dict[str, Any]]:
     at = {name: place for place, text in enumerate(header) if (name := column_of(text))}
     helps = {at[c.name]: c.help for c in COLUMNS}
@@ -237,26 +293,24 @@ def _look_of_rows(
         _choice(
             tab,
             at["params"],
-            {"type": "ONE_OF_RANGE", "values": [{"userEnteredValue": _range(PARAMETERS_TAB)}]},
+            _one_of_range(PARAMETERS_TAB, headers[PARAMETERS_TAB], "set"),
             hint=f"A set of the tab {PARAMETERS_TAB}, or {', '.join(choices.params)}",
         ),
         _choice(
             tab,
             at["subject"],
-            {"type": "ONE_OF_RANGE", "values": [{"userEnteredValue": _range(SUBJECTS_TAB)}]},
+            _one_of_range(SUBJECTS_TAB, headers[SUBJECTS_TAB], "subject"),
             hint=f"An animal of the tab {SUBJECTS_TAB}, or any other identifier",
         ),
     ]
     requests += [_colour(tab, at["status"], status, text) for status, text in _COLOURS.items()]
     for first, stop in _groups(sorted(at[c.name] for c in FILLED_COLUMNS)):
-        requests.append(_protect(tab, first, stop, email))
+        requests.append(_protect(tab, first, stop))
     requests.append(_protect_header(tab))
     return requests
 
 
-def _look_of_table(
-    tab: TabProperties, header: Sequence[str], kind: str, email: str
-) -> list[dict[str, Any]]:
+def _look_of_table(tab: TabProperties, header: Sequence[str], kind: str) -> list[dict[str, Any]]:
     at = {fold_header(text): place for place, text in enumerate(header) if text}
     columns = {**TABLE_COLUMNS[kind], "message": "What is wrong with the line."}
     helps = {at[fold_header(name)]: text for name, text in columns.items()}
@@ -269,7 +323,7 @@ def _look_of_table(
         requests.append(_choice(tab, at["kind"], _one_of(kinds)))
     if kind == SUBJECTS_TAB:
         requests.append(_choice(tab, at["sex"], _one_of(["M", "F", "O", "U"])))
-    requests += [_protect(tab, message, message + 1, email), _protect_header(tab)]
+    requests += [_protect(tab, message, message + 1), _protect_header(tab)]
     return requests
 
 
@@ -334,7 +388,7 @@ def _look_of_help(tab: TabProperties) -> list[dict[str, Any]]:
 def _help(choices: Choices) -> tuple[tuple[str, str], ...]:
     """The tab Help: what belongs where, and what statuses mean."""
     lines: list[tuple[str, str]] = [
-        ("How to", "Fill in subject and recording, then tick run. The rest comes by itself."),
+        (_HELP_BEGINS, "Fill in subject and recording, then tick run. The rest comes by itself."),
         ("", "Figures and report are behind the link when the status is done."),
         ("", "Sort, insert, copy and delete rows as you like: statuses find their rows again."),
         ("", "A row that is deleted or whose tick is taken away starts nothing more."),
@@ -352,9 +406,11 @@ def _help(choices: Choices) -> tuple[tuple[str, str], ...]:
     return tuple(lines)
 
 
-def _range(title: str) -> str:
-    """The first column of a tab, from its second line."""
-    return f"='{title}'!$A$2:$A"
+def _one_of_range(title: str, header: Sequence[str], column: str) -> dict[str, Any]:
+    """What stands in a column of a tab, from its second line."""
+    letters = column_letters([fold_header(text) for text in header].index(column))
+    area = f"={quote_title(title)}!${letters}$2:${letters}"
+    return {"type": "ONE_OF_RANGE", "values": [{"userEnteredValue": area}]}
 
 
 def _one_of(values: Sequence[str]) -> dict[str, Any]:
@@ -413,16 +469,16 @@ def _colour(tab: TabProperties, place: int, status: Status, colour: str) -> dict
     return {"addConditionalFormatRule": {"rule": rule, "index": 0}}
 
 
-def _protect(tab: TabProperties, first: int, stop: int, email: str) -> dict[str, Any]:
+def _protect(tab: TabProperties, first: int, stop: int) -> dict[str, Any]:
     area = {
         "sheetId": tab.number,
         "startRowIndex": 1,
         "startColumnIndex": first,
         "endColumnIndex": stop,
     }
-    guarded: dict[str, Any] = {"range": area, "description": OURS, "warningOnly": False}
-    if email:
-        guarded["editors"] = {"users": [email]}
+    # A warning: a range that people can't edit at all keeps them from sorting and deleting rows.
+    # What somebody types there in spite of it is put right at the next look.
+    guarded = {"range": area, "description": OURS, "warningOnly": True}
     return {"addProtectedRange": {"protectedRange": guarded}}
 
 

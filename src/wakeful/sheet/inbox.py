@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
+from wakeful.front_config import inbox_name
 from wakeful.logs import get_log
 from wakeful.model.errors import BadRow
 from wakeful.sheet.csv_file import read_csv_lines, write_csv
@@ -41,10 +42,12 @@ class InboxFile:
     ----------
     path : the file
     settled_s : how long it must have been left alone before it is read, seconds
+    name : tells it apart from other sheets, for ever; its path where empty
     """
 
-    def __init__(self, path: Path, settled_s: float = SETTLED_S) -> None:
+    def __init__(self, path: Path, settled_s: float = SETTLED_S, name: str = "") -> None:
         self._path = path
+        self._name = name or inbox_name(path)
         self._settled_s = settled_s
         self._stamp: tuple[int, int] | None = None
         """Time of change and size of the file as it was read."""
@@ -58,8 +61,8 @@ class InboxFile:
 
     @property
     def name(self) -> str:
-        """Its path."""
-        return f"file:{self._path}"
+        """As wakeful.toml names it."""
+        return self._name
 
     @property
     def where(self) -> str:
@@ -129,16 +132,18 @@ class InboxFile:
 
     def _read(self, stamp: tuple[int, int]) -> None:
         pages: dict[str, list[list[str]]]
+        skipped = 0
         if self._path.suffix.lower() == ".xlsx":
             pages = read_pages(self._path)
         else:
-            pages = {ROWS_TAB: read_csv_lines(self._path)}
+            lines, skipped = read_csv_lines(self._path)
+            pages = {ROWS_TAB: lines}
         title = _rows_page(pages)
         counted_as: Literal["row", "line"] = (
             "line" if self._path.suffix.lower() == ".csv" else "row"
         )
         where = f"{self.where}, {title}" if len(pages) > 1 else self.where
-        _, placed, _ = place_rows(pages[title], where, counted_as, needed=_NEEDED)
+        _, placed, _ = place_rows(pages[title], where, counted_as, needed=_NEEDED, skipped=skipped)
         if self._look() != stamp:
             return  # it was saved meanwhile: at the next look
         by_name = {fold_header(name): values for name, values in pages.items()}

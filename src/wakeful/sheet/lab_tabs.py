@@ -50,6 +50,7 @@ _OTHER_NAMES: Final = {
     "field": "parameter",
     "channel map": "map",
 }
+_AS_IT_WAS: Final = " | until then it counts as it was"
 _SEXES: Final = {"male": "M", "female": "F", "unknown": "U", "other": "O", "": "U"}
 
 
@@ -80,28 +81,42 @@ class LabTabs:
     """Tab -> number of the line -> what is wrong with it."""
 
 
-def read_lab_tabs(tables: Tables, catalog: Catalog, told: Collection[str] = ()) -> LabTabs:
+def read_lab_tabs(
+    tables: Tables,
+    catalog: Catalog,
+    told: Collection[str] = (),
+    before: SheetTables | None = None,
+) -> LabTabs:
     """What the tabs say, and what is wrong in them.
 
     Parameters
     ----------
     catalog : whose steps parameters belong to
     told : parameter sets of wakeful.toml, which hold before those of the tab
+    before : what was said before; an animal or a set that is spoilt now counts as it was
     """
+    before = before or SheetTables()
     messages: dict[str, dict[int, str]] = {
         tab: {} for tab in (SUBJECTS_TAB, PARAMETERS_TAB, CHANNELS_TAB)
     }
     return LabTabs(
         SheetTables(
-            subjects=_read_subjects(tables.subjects, messages[SUBJECTS_TAB]),
-            parameters=_read_parameters(tables.parameters, catalog, told, messages[PARAMETERS_TAB]),
+            subjects=_read_subjects(tables.subjects, before, messages[SUBJECTS_TAB]),
+            parameters=_read_parameters(
+                tables.parameters, catalog, told, before, messages[PARAMETERS_TAB]
+            ),
         ),
         _read_channels(tables.channels, messages[CHANNELS_TAB]),
         messages,
     )
 
 
-def _read_subjects(tab: TableTab | None, messages: dict[int, str]) -> dict[str, Animal]:
+def _read_subjects(
+    tab: TableTab | None, before: SheetTables, messages: dict[int, str]
+) -> dict[str, Animal]:
+    if tab is not None and "subject" not in _columns_of(tab, SUBJECT_COLUMNS):
+        _lines(tab, SUBJECT_COLUMNS, ("subject",), messages)
+        return dict(before.subjects)
     animals: dict[str, Animal] = {}
     lines_of: dict[str, int] = {}
     for number, cells in _lines(tab, SUBJECT_COLUMNS, ("subject",), messages):
@@ -124,7 +139,28 @@ def _read_subjects(tab: TableTab | None, messages: dict[int, str]) -> dict[str, 
             messages[number] = " | ".join(
                 f"{'.'.join(map(str, e['loc']))}: {_say(e)}" for e in error.errors()
             )
+    for number, subject in _spoilt(tab, SUBJECT_COLUMNS, "subject", messages):
+        if subject in before.subjects and subject not in animals:
+            animals[subject] = before.subjects[subject]
+            messages[number] += _AS_IT_WAS
     return animals
+
+
+def _spoilt(
+    tab: TableTab | None, columns: Collection[str], column: str, messages: Mapping[int, str]
+) -> list[tuple[int, str]]:
+    """(number, cell under `column`) of each line that something is wrong with."""
+    if tab is None:
+        return []
+    named = _columns_of(tab, columns)
+    if column not in named:
+        return []
+    place = named.index(column)
+    return [
+        (number, trim(cells[place])[0])
+        for number, cells in tab.lines
+        if number in messages and place < len(cells)
+    ]
 
 
 def _say(error: Any) -> str:
@@ -137,8 +173,17 @@ def _say(error: Any) -> str:
 
 
 def _read_parameters(
-    tab: TableTab | None, catalog: Catalog, told: Collection[str], messages: dict[int, str]
+    tab: TableTab | None,
+    catalog: Catalog,
+    told: Collection[str],
+    before: SheetTables,
+    messages: dict[int, str],
 ) -> dict[str, dict[str, dict[str, Any]]]:
+    if tab is not None and not {"set", "step", "parameter"} <= set(
+        _columns_of(tab, PARAMETER_COLUMNS)
+    ):
+        _lines(tab, PARAMETER_COLUMNS, ("set", "step", "parameter"), messages)
+        return dict(before.parameters)
     sets: dict[str, dict[str, dict[str, Any]]] = {}
     numbers: dict[tuple[str, str], list[int]] = {}
     bad: set[str] = set()
@@ -163,10 +208,19 @@ def _read_parameters(
             bad.add(name)
             for number in lines:
                 messages.setdefault(number, f"value: {error.what}")
+    spoilt = _spoilt(tab, PARAMETER_COLUMNS, "set", messages)
+    bad |= {name for _, name in spoilt}
+    kept = {name: before.parameters[name] for name in bad if name in before.parameters}
+    for number, name in spoilt:
+        if name in kept:
+            messages[number] += _AS_IT_WAS
     for number, cells in _lines(tab, PARAMETER_COLUMNS, (), {}):
-        if cells.get("set", "") in bad:
+        name = cells.get("set", "")
+        if name in kept:
+            messages.setdefault(number, "another line of the set is wrong: it counts as it was")
+        elif name in bad:
             messages.setdefault(number, "the set is not used while another line of it is wrong")
-    return {name: steps for name, steps in sets.items() if name not in bad}
+    return {name: steps for name, steps in sets.items() if name not in bad} | kept
 
 
 def _parameter_problem(name: str, step: str, parameter: str, value: str, catalog: Catalog) -> str:
@@ -208,8 +262,7 @@ def _lines(
     """(number, column -> text) of each line; what is wrong with the headers is said in row 2."""
     if tab is None:
         return []
-    known = {fold_header(name): name for name in columns}
-    named = [known.get(text, "") or _other(text, columns) for text in map(fold_header, tab.header)]
+    named = _columns_of(tab, columns)
     missing = [name for name in needed if name not in named]
     if missing:
         messages[2] = f"the header lacks {', '.join(missing)}; it has {', '.join(tab.header)}"
@@ -225,6 +278,12 @@ def _lines(
         elif any(line.values()):
             found.append((number, line))
     return found
+
+
+def _columns_of(tab: TableTab, columns: Collection[str]) -> list[str]:
+    """Which column each of a tab's headers means; "" for none."""
+    known = {fold_header(name): name for name in columns}
+    return [known.get(text, "") or _other(text, columns) for text in map(fold_header, tab.header)]
 
 
 def _other(folded: str, columns: Collection[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from wakeful.ledger import Ledger, RowCells, RowEdit, RowRecord
 from wakeful.model.errors import BadRow
@@ -18,10 +18,15 @@ class LocalSheet:
     ----------
     ledger : the library's database
     actor : who edits through this object, for the audit log
+    outside : names of the outside sheets that are in use, whose rows are edited there; None where
+        that is not known, and every outside sheet counts
     """
 
-    def __init__(self, ledger: Ledger, *, actor: str) -> None:
+    def __init__(
+        self, ledger: Ledger, *, actor: str, outside: Collection[str] | None = None
+    ) -> None:
         self._ledger = ledger
+        self._outside = outside
         self._actor = actor
 
     def read_rows(self) -> tuple[SheetRow, ...]:
@@ -130,6 +135,8 @@ class LocalSheet:
     def _check_ours(self, row: int) -> None:
         """A row that stands in another sheet is edited there, else the two would differ."""
         for sheet in self._ledger.sheets_of(row):
+            if self._outside is not None and sheet not in self._outside:
+                continue  # nobody looks at it any more
             raise BadRow(
                 f"the row stands in another sheet ({sheet.replace(':', ' ', 1)})",
                 where=f"row {row}",

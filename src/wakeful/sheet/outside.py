@@ -121,6 +121,7 @@ def place_rows(
     where: str,
     counted_as: Literal["row", "line"] = "row",
     needed: Sequence[str] = NEEDED_IN_PLACE,
+    skipped: int = 0,
 ) -> tuple[Layout, tuple[PlacedRow, ...], tuple[int, ...]]:
     """The rows of a tab.
 
@@ -129,6 +130,7 @@ def place_rows(
     values : its lines; the first holds the headers
     where : for messages
     needed : columns that must be there
+    skipped : lines of a file before the header
 
     Returns
     -------
@@ -165,7 +167,7 @@ def place_rows(
         n_alike[key] += 1
         row = SheetRow(
             identifier=f"{key}#{n_alike[key]}",
-            number=index + 1,
+            number=index + 1 + skipped,
             counted_as=counted_as,
             **typed.cells(),
             **{c.name: cells.get(c.name, "") for c in FILLED_COLUMNS},

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from wakeful.sheet.characters import quote
-from wakeful.sheet.places import Places, find_recording, foreign
+from wakeful.sheet.places import Places, find_recording, foreign, why_outside
 
 _SIGNS: Final = re.compile(r"[*?]")
 
@@ -47,7 +47,8 @@ def find_pattern(text: str, places: Places) -> tuple[Path | None, str]:
         return None, f"{quote(text)}: .. can't follow a * or ?; write the path out"
     if first == 0:
         folder: Path | None = places.base.resolve()
-        problem = ""
+        if problem := why_outside(places.base.resolve(), text, places):
+            return None, problem
     else:
         folder, problem = find_folder(str(Path(*parts[:first])), places)
     if folder is None:
@@ -58,6 +59,8 @@ def find_pattern(text: str, places: Places) -> tuple[Path | None, str]:
 def find_folder(text: str, places: Places) -> tuple[Path | None, str]:
     """The folder in which a pattern is looked for; returns as `find_pattern` does."""
     path = places.base / text
+    if problem := why_outside(path.resolve(), text, places):
+        return None, problem
     if not path.is_dir():
         _, problem = find_recording(text, places)
         return None, problem or f"{quote(text)} is a file; a pattern is looked for in a folder"

@@ -89,6 +89,8 @@ def _find(text: str, places: Places) -> tuple[Path | None, str]:
         return None, problem
     try:
         path = (places.base / text).resolve()
+        if problem := why_outside(path, text, places):
+            return None, problem  # before anything is told of what is there
         path.lstat()
     except FileNotFoundError:
         return None, _not_there(text, places)
@@ -99,15 +101,18 @@ def _find(text: str, places: Places) -> tuple[Path | None, str]:
     except (OSError, RuntimeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return None, f"{quote(text)} can't be found ({reason}); correct the path"
-    if places.roots is not None and not any(
-        path.is_relative_to(root.resolve()) for root in places.roots
-    ):
-        allowed = ", ".join(map(str, places.roots)) or "nothing yet"
-        return None, (
-            f"{quote(text)} lies outside the folders that may be read ({allowed}); "
-            "move it there, or have the folder added in wakeful.toml"
-        )
     return path, ""
+
+
+def why_outside(path: Path, text: str, places: Places) -> str:
+    """Why a path may not be read; "" where it may."""
+    if places.roots is None or any(path.is_relative_to(r.resolve()) for r in places.roots):
+        return ""
+    allowed = ", ".join(map(str, places.roots)) or "nothing yet"
+    return (
+        f"{quote(text)} lies outside the folders that may be read ({allowed}); "
+        "move it there, or have the folder added in wakeful.toml"
+    )
 
 
 _ASK: Final = "ask its owner to let the account that runs Wakeful read it"

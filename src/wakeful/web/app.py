@@ -269,7 +269,7 @@ class Desk:
         return JSONResponse({"error": said}, 500)
 
     def _sheet(self, request: Request) -> LocalSheet:
-        return LocalSheet(self._site.ledger, actor=_actor(request))
+        return LocalSheet(self._site.ledger, actor=_actor(request), outside=self._site.outside)
 
     def _answer(self, changed: set[int], numbers: list[int]) -> Response:
         """The rows as they now are, judged: the page need not wait for the stream."""

@@ -25,6 +25,8 @@ class Site:
     """Process number of the service; None where none is at work."""
     start_command: str = "wakeful run"
     """What starts the service, for the person who finds it stopped."""
+    outside: tuple[str, ...] = ()
+    """Names of the outside sheets in use, whose rows are edited there."""
     person: str = ""
     """Who edits, where no proxy names people."""
     trusted_user_header: str = ""

@@ -90,6 +90,13 @@ def test_lines_are_numbered_as_programs_show_them(tmp_path: Path) -> None:
     assert [(r.where, r.subject) for r in rows] == [("line 3", "M1"), ("line 6", "M2")]
 
 
+def test_a_line_that_names_the_separator_counts(tmp_path: Path) -> None:
+    path = tmp_path / "mice.csv"
+    path.write_text("sep=;\nsubject;recording;run\nM1;day1;x\n")
+    (row,) = InboxFile(path, settled_s=0.0).read_rows()
+    assert row.where == "line 3"
+
+
 def test_other_worksheets_are_tabs_and_their_faults_are_noted(tmp_path: Path) -> None:
     path = tmp_path / "mice.xlsx"
     _save(path, "M1", page="Recordings", subjects=[["subject", "sex"], ["M1", "F"]])
