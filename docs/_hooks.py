@@ -124,7 +124,7 @@ def features_count() -> str:
 
 def tab_table(title: str) -> str:
     """The columns of a tab beside the rows."""
-    from wakeful.sheet.google_template import TABLE_COLUMNS
+    from wakeful.sheet.google_looks import TABLE_COLUMNS
 
     lines = ["| column | what it holds |", "|---|---|"]
     lines += [f"| `{name}` | {_cell(text)} |" for name, text in TABLE_COLUMNS[title].items()]

@@ -157,6 +157,7 @@ def test_the_report_so_far_is_delivered_and_then_the_last_one(lab, whole, tmp_pa
     assert "provisional" not in report.read_text()
 
 
+@pytest.mark.slow
 def test_a_block_that_fails_holds_up_no_later_hour(lab, whole, tmp_path):
     source = tmp_path / "mouse"
     grow(whole, source, SHARES[1], 1)

@@ -91,6 +91,7 @@ def test_a_row_that_would_fill_the_disk_waits_and_says_so(lab, small_recording):
     assert lab.run()[1].update.status in FINISHED
 
 
+@pytest.mark.slow
 def test_results_wait_for_room_too(lab, small_recording):
     lab.add(small_recording, analyses="muscle")
     lab.run()

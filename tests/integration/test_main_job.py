@@ -86,6 +86,7 @@ def test_a_changed_parameter_makes_just_what_it_touches_anew(lab, small_recordin
     assert counts["sleep"] == 2
 
 
+@pytest.mark.slow
 def test_raw_data_can_be_used_in_place(lab, small_recording):
     config = lab.library.root / "wakeful.toml"
     config.write_text(config.read_text().replace('"mirror"', '"in-place"'))
@@ -95,6 +96,7 @@ def test_raw_data_can_be_used_in_place(lab, small_recording):
     assert not list(lab.library.raw.rglob("*.ncs"))
 
 
+@pytest.mark.slow
 def test_blocks_of_any_length_give_the_same_samples_and_spectra(lab, small_recording, tmp_path):
     from wakeful.config import Config, Lab, Work, write_library
 
@@ -143,6 +145,7 @@ def test_figures_can_be_verified_and_damage_is_found(lab, small_recording):
     assert [(c.step, c.verdict) for c in bad] == [("band_power", "changed since it was stored")]
 
 
+@pytest.mark.slow
 def test_a_changed_recording_is_taken_in_again(lab, copy_of):
     source = copy_of("growing")
     lab.add(source, analyses="convert")

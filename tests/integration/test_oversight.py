@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 
+import pytest
 from typer.testing import CliRunner
 
 from tests.interrupting import interruptible_command
@@ -61,6 +62,7 @@ def test_the_log_tells_what_became_of_each_row(lab, small_recording, tmp_path):
     assert not [event for event in again if event["event"] in ("job started", "result made")]
 
 
+@pytest.mark.slow
 def test_verbose_shows_the_log_in_the_terminal(lab, small_recording):
     lab.add(small_recording, analyses="muscle")
     command = [sys.executable, "-m", "wakeful", "run", "--once", "--quiet", "--verbose"]
@@ -169,6 +171,7 @@ def test_a_failure_is_told_once_with_a_link_and_listed(lab, small_recording, tmp
     assert '"event": "notice"' in text
 
 
+@pytest.mark.slow
 def test_status_shows_jobs_at_work_and_how_long_it_takes_yet(lab, small_recording):
     configure(lab, "\n[parameters.finer.convert]\nlfp_emg_bin_s = 0.25\n")
     root = str(lab.library.root)

@@ -23,6 +23,7 @@ ROWS = {
 }
 
 
+@pytest.mark.slow
 def test_each_ends_in_a_report(lab, real_data):
     config = lab.library.root / "wakeful.toml"
     config.write_text(config.read_text().replace("block_s = 60", "block_s = 600"))

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 import requests
 from playwright.sync_api import Locator, Page, expect
 
+from tests.interrupting import interruptible_command
 from tests.login_proxy import login_proxy
 from tests.page_server import Served, make_recording, serve_page
 from wakeful.config import Config, write_library
@@ -380,7 +380,7 @@ def test_no_path_leads_out_of_the_published_folder(served: Served) -> None:
 
 def test_the_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
     library = write_library(tmp_path / "lab", Config())
-    command = [sys.executable, "-m", "wakeful", "serve", "--library", str(library.root)]
+    command = [*interruptible_command(), "serve", "--library", str(library.root)]
     command += ["--user", "carla", "--port", "0"]
     environment = {**os.environ, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:

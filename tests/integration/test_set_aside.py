@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from wakeful.catalog import load_catalog
 from wakeful.config import open_library
 from wakeful.io.store import Store
@@ -65,6 +67,7 @@ def test_the_rest_is_made_and_published_and_the_row_names_the_block(lab, small_r
     assert made.count("spectrogram") == 4
 
 
+@pytest.mark.slow
 def test_a_row_of_which_nothing_can_be_shown_has_failed(lab, small_recording):
     lab.add(small_recording, analyses="muscle")
     lab.run()
@@ -75,6 +78,7 @@ def test_a_row_of_which_nothing_can_be_shown_has_failed(lab, small_recording):
     assert "spectrogram, block 0" in view.update.message
 
 
+@pytest.mark.slow
 def test_other_rows_are_not_held_up(lab, small_recording, copy_of):
     lab.add(small_recording, analyses="muscle")
     lab.run()

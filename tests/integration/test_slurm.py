@@ -112,6 +112,7 @@ def test_a_run_that_moves_to_the_cluster_in_the_middle_recomputes_nothing(
     assert digests(store) == undisturbed
 
 
+@pytest.mark.slow
 def test_the_service_is_killed_and_nothing_runs_twice(lab_on_slurm, small_recording, undisturbed):
     lab_on_slurm.add(small_recording, analyses="sleep")
     rng = random.Random(5)
@@ -134,6 +135,7 @@ def test_the_service_is_killed_and_nothing_runs_twice(lab_on_slurm, small_record
     assert len(set(names)) == len(numbers_of(lab_on_slurm))
 
 
+@pytest.mark.slow
 def test_what_is_cancelled_by_hand_is_said_and_can_be_run_again(lab_on_slurm, small_recording):
     config = lab_on_slurm.library.root / "wakeful.toml"
     text = config.read_text()

@@ -72,6 +72,7 @@ def test_each_recording_gets_a_row_once_also_later(lab, small_recording, folder)
     assert "1 rows were deleted" in views[1].update.message
 
 
+@pytest.mark.slow
 def test_what_is_changed_in_the_standing_row_is_changed_in_its_rows(lab, small_recording, folder):
     put(small_recording, folder, "a")
     put(small_recording, folder, "b")
@@ -118,6 +119,7 @@ def test_a_folder_that_is_not_whole_yet_waits(lab, small_recording, folder):
     assert views[1].update.message == ""
 
 
+@pytest.mark.slow
 def test_a_paused_standing_row_makes_no_rows(lab, small_recording, folder):
     put(small_recording, folder, "a")
     lab.add(folder / "*", analyses="muscle")

@@ -113,6 +113,7 @@ def test_a_row_is_cancelled_while_it_runs_and_started_again(quick, small_recordi
     assert {key: after[key] for key in made} == made
 
 
+@pytest.mark.slow
 def test_work_that_two_rows_share_goes_on_for_the_other(quick, small_recording):
     quick.add(small_recording, analyses="muscle")
     quick.add(small_recording, analyses="muscle,channel_quality", rerun="1")
@@ -138,6 +139,7 @@ def test_an_unticked_row_stops(quick, small_recording):
         assert n_results(quick) == n_then
 
 
+@pytest.mark.slow
 def test_what_failed_is_tried_again_when_somebody_wishes_so(quick, small_recording):
     quick.add(small_recording, analyses="muscle")
     quick.run()
@@ -158,6 +160,7 @@ def test_a_row_that_is_not_there_is_refused(lab):
     assert "no such row" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_a_row_of_higher_priority_gets_the_next_free_slot(quick, small_recording, copy_of):
     quick.add(small_recording, analyses="muscle,spectrogram")
     urgent = copy_of("urgent")

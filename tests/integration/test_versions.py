@@ -57,6 +57,7 @@ def compare(bench, before, after, catalog=None, **options):
         )
 
 
+@pytest.mark.slow
 def test_what_a_parameter_set_would_change_is_said_before_it_is_adopted(
     lab, small_recording, tmp_path
 ):
@@ -119,6 +120,7 @@ def test_a_pinned_library_keeps_its_numbers(lab, small_recording, copy_of):
     assert run_with(lab, installed)[2].update.status in FINISHED
 
 
+@pytest.mark.slow
 def test_results_of_an_earlier_version_are_compared_while_they_are_kept(lab, small_recording):
     installed = load_catalog()
     write_version(lab.library.pipelines, describe_installed(installed, "one"))

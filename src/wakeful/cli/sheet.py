@@ -98,7 +98,8 @@ def set_up_sheet(
     from wakeful.google.account import read_account
     from wakeful.google.pace import Pace
     from wakeful.google.spreadsheet import Spreadsheet
-    from wakeful.sheet.google_template import Choices, set_up
+    from wakeful.sheet.google_looks import Choices
+    from wakeful.sheet.google_template import set_up
 
     try:
         key = sheet_key(address)

@@ -68,6 +68,7 @@ def test_a_finished_recording_is_mirrored_and_a_second_call_changes_nothing(libr
     assert (manifest.base / "CSC1.ncs").read_bytes() == (source / "CSC1.ncs").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_growing_recording_is_followed_to_its_end(library, tmp_path):
     source = tmp_path / "growing"
     source.mkdir()
